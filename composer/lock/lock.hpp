@@ -1,0 +1,45 @@
+#pragma once
+// The lock: what `resolve` found and `build` uses. A TOML file beside the recipe (RECIPE.lock for RECIPE.toml), meant to
+// be read and committed by people.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "support/path.hpp"
+
+namespace compose::lock {
+
+struct Lock {
+  struct Base {
+    std::string ref;
+    std::string commit;   // 64 hexadecimal characters
+    std::string version;  // the commit's `version` metadata, may be empty; for people
+  };
+  struct AgentImage {
+    std::string image;   // as the recipe or profile names it
+    std::string digest;  // "sha256:…": what the image's manifest (or a docker archive's configuration) hashes to
+  };
+  Base base;
+  std::optional<AgentImage> agent_image;
+};
+
+// The lock's place for a recipe: recipes/demo.toml -> recipes/demo.lock.
+fs::path path_for(const fs::path& recipe_file);
+
+// Deterministic text, with a comment that says what the file is.
+std::string to_text(const Lock& lock);
+
+// Throws Error(input) with file:line:column when the text is not a lock. `file` is for messages only.
+Lock parse(std::string_view text, const fs::path& file);
+
+// The lock of a recipe, or nothing when there is none.
+std::optional<Lock> load(const fs::path& recipe_file);
+
+// Writes atomically.
+void save(const fs::path& recipe_file, const Lock& lock);
+
+// sha256 of the text: goes into the commit's metadata.
+std::string digest(const Lock& lock);
+
+}  // namespace compose::lock

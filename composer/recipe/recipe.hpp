@@ -1,0 +1,65 @@
+#pragma once
+// A recipe: what a maintainer wants, as plain values. recipes/README.md is the reference of every key.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "support/path.hpp"
+
+namespace compose::recipe {
+
+struct VerifyNone {};                                   // verify = "none"
+struct VerifyGpg { fs::path key_file; };                // verify = { gpg = "keys/fedora-42.asc" }
+struct VerifyEd25519 { std::string public_key_base64; };  // verify = { ed25519 = "BASE64" }, or a file that holds it
+
+using Verify = std::variant<VerifyNone, VerifyGpg, VerifyEd25519>;
+
+struct RemoteBase { std::string url; };       // an http(s) OSTree repository
+struct LocalBase { fs::path repository; };    // an OSTree repository in a folder
+
+struct Base {
+  std::variant<RemoteBase, LocalBase> source;  // room for a third: a bootc container
+  std::string ref;
+  Verify verify;
+};
+
+struct Agent {
+  fs::path profile;                       // folder with agent.toml: agent-layer/NAME of the project, or a path
+  std::optional<std::string> cluster;     // the profile's default when absent
+  std::optional<std::string> image;       // docker://, oci:, oci-archive:, docker-archive:, paths already absolute
+  std::map<std::string, std::string> environment;  // keys added to the agent's configuration
+};
+
+struct Overlay { fs::path path; };
+
+struct Disk {
+  std::optional<std::uint64_t> size_bytes;  // absent: "auto"
+  std::vector<std::string> formats = {"raw"};  // raw, qcow2, vmdk, vhd
+  std::vector<std::string> kargs;              // added to the defaults
+  std::string stateroot;                       // default: recipe.name
+};
+
+struct Sign {
+  // "env:NAME", "file:PATH" or a path; absent: the workspace's own key, made on first use
+  std::optional<std::string> key_environment;
+  std::optional<fs::path> key_file;
+};
+
+struct Recipe {
+  fs::path file;  // absolute
+  std::string name;
+  std::string summary;
+  std::string version;
+  std::string ref;
+  Base base;
+  std::optional<Agent> agent;
+  std::vector<Overlay> overlays;
+  Disk disk;
+  Sign sign;
+};
+
+}  // namespace compose::recipe

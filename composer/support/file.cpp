@@ -1,0 +1,96 @@
+#include "support/file.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/filesystem/operations.hpp>
+#include <fmt/format.h>
+
+#include "support/error.hpp"
+
+namespace compose {
+
+Fd open_file(const fs::path& path, int flags, mode_t mode) {
+  Fd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
+  if (!fd) throw_errno((flags & O_ACCMODE) == O_RDONLY ? "reading" : "writing", path.string(), errno);
+  return fd;
+}
+
+std::string read_file(const fs::path& path, std::uint64_t limit_bytes) {
+  const Fd fd = open_file(path, O_RDONLY);
+  std::string text;
+  std::string buffer(64U << 10U, '\0');
+  while (true) {
+    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno("reading", path.string(), errno);
+    if (count == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+    if (text.size() > limit_bytes) {
+      throw Error(ErrorKind::failed, fmt::format("reading '{}': larger than {} bytes", path.string(), limit_bytes));
+    }
+  }
+}
+
+void write_all(int fd, std::span<const char> data, std::string_view name) {
+  while (!data.empty()) {
+    const ssize_t count = ::write(fd, data.data(), data.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno("writing", name, errno);
+    data = data.subspan(static_cast<std::size_t>(count));
+  }
+}
+
+void write_all_at(int fd, std::span<const char> data, std::uint64_t offset, std::string_view name) {
+  while (!data.empty()) {
+    const ssize_t count = ::pwrite(fd, data.data(), data.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno("writing", name, errno);
+    data = data.subspan(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
+  }
+}
+
+void write_file_atomically(const fs::path& path, std::string_view data, mode_t mode) {
+  AtomicFile file(path, mode);
+  write_all(file.fd(), data, path.string());
+  file.commit();
+}
+
+AtomicFile::AtomicFile(fs::path target, mode_t mode)
+    : target_(std::move(target)),
+      temporary_(target_.parent_path() / fmt::format(".{}.partial", target_.filename().string())) {
+  ::unlink(temporary_.c_str());
+  fd_ = open_file(temporary_, O_RDWR | O_CREAT | O_EXCL, mode);
+  if (::fchmod(fd_.get(), mode) != 0) throw_errno("setting the mode of", temporary_.string(), errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::commit() {
+  if (::fsync(fd_.get()) != 0) throw_errno("writing", temporary_.string(), errno);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) throw_errno("renaming to", target_.string(), errno);
+  fd_ = Fd();
+}
+
+TemporaryDirectory::TemporaryDirectory(const fs::path& parent, std::string_view prefix) {
+  boost::system::error_code error;
+  fs::create_directories(parent, error);
+  if (error) throw_errno("creating", parent.string(), error.value());
+  std::string name = (parent / fmt::format("{}XXXXXX", prefix)).string();
+  if (::mkdtemp(name.data()) == nullptr) throw_errno("creating a directory in", parent.string(), errno);
+  path_ = name;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  boost::system::error_code ignored;  // a leftover is removed by the next run
+  fs::remove_all(path_, ignored);
+}
+
+}  // namespace compose
