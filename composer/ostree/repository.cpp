@@ -12,15 +12,6 @@ Object<OstreeRepo> new_repo(const fs::path& path) {
   return Object<OstreeRepo>(ostree_repo_new(file.get()));
 }
 
-// Staging directories of runs that were killed. Ours is the only writer: the workspace is locked.
-void remove_leftovers(const fs::path& tmp) {
-  boost::system::error_code ignored;
-  for (fs::directory_iterator entry(tmp, ignored), end; entry != end; entry.increment(ignored)) {
-    const std::string name = entry->path().filename().string();
-    if (name.starts_with("staging-") || name.starts_with("tmp")) fs::remove_all(entry->path(), ignored);
-  }
-}
-
 }  // namespace
 
 void Repository::Unref::operator()(OstreeRepo* repo) const noexcept { g_object_unref(repo); }
@@ -39,7 +30,6 @@ Repository Repository::open_or_create(const fs::path& path) {
   GErrorSlot error;
   check(ostree_repo_create(repo.get(), OSTREE_REPO_MODE_BARE_USER, nullptr, error.out()), error,
         fmt::format("making the OSTree repository '{}'", path.string()));
-  remove_leftovers(path / "tmp");
   ostree_repo_set_disable_fsync(repo.get(), TRUE);  // commits are checked by checksum; refs are renamed into place
   return {path, repo.release()};
 }
@@ -88,6 +78,13 @@ bool Repository::has_complete_commit(const std::string& commit) const {
   }
   const Variant owned(variant);
   return (static_cast<unsigned>(state) & static_cast<unsigned>(OSTREE_REPO_COMMIT_STATE_PARTIAL)) == 0;
+}
+
+void Repository::remove_leftovers() {
+  boost::system::error_code ignored;
+  for (fs::directory_iterator entry(path_ / "tmp", ignored), end; entry != end; entry.increment(ignored)) {
+    if (entry->path().filename() != "cache") fs::remove_all(entry->path(), ignored);
+  }
 }
 
 }  // namespace compose::ostree

@@ -18,7 +18,7 @@ class Repository {
  public:
   // Opens an existing repository. Throws Error(input) when there is none.
   static Repository open(const fs::path& path);
-  // Opens, or makes an empty bare-user repository; removes what an interrupted run left in its tmp/.
+  // Opens, or makes an empty bare-user repository. What an interrupted pull fetched is kept for the next one.
   static Repository open_or_create(const fs::path& path);
 
   const fs::path& path() const noexcept { return path_; }
@@ -31,6 +31,8 @@ class Repository {
   void set_ref(const std::string& ref, const std::string& commit);
   // True when the commit object and all that it needs are there (not a partial pull).
   bool has_complete_commit(const std::string& commit) const;
+  // Removes what interrupted runs left in tmp/. Only for the one who holds the workspace's lock, outside transactions.
+  void remove_leftovers();
 
  private:
   struct Unref {

@@ -1,0 +1,173 @@
+// Commits as such: metadata, signatures, and the difference between two.
+
+#include <vector>
+
+#include "ostree/meta.hpp"
+#include "ostree/tree.hpp"
+
+namespace compose::ostree {
+namespace {
+
+constexpr const char* ed25519_key = "ostree.sign.ed25519";
+
+Variant load_commit(Repository& repository, const std::string& commit) {
+  GErrorSlot error;
+  GVariant* variant = nullptr;
+  check(ostree_repo_load_commit(repository.raw(), commit.c_str(), &variant, nullptr, error.out()), error,
+        fmt::format("loading commit {}", commit));
+  return Variant(variant);
+}
+
+Variant load_detached_metadata(Repository& repository, const std::string& commit) {
+  GErrorSlot error;
+  GVariant* variant = nullptr;
+  check(ostree_repo_read_commit_detached_metadata(repository.raw(), commit.c_str(), &variant, nullptr, error.out()), error,
+        fmt::format("loading the signatures of commit {}", commit));
+  return Variant(variant);
+}
+
+struct DirectoryChecksums {
+  std::string contents;
+  std::string meta;
+};
+
+std::string checksum_of(GVariant* bytes) {
+  const CString text(ostree_checksum_from_bytes_v(bytes));
+  return text.get();
+}
+
+DirectoryChecksums root_of(Repository& repository, const std::string& commit) {
+  const Variant variant = load_commit(repository, commit);
+  GVariant* contents = nullptr;
+  GVariant* meta = nullptr;
+  g_variant_get_child(variant.get(), 6, "@ay", &contents);
+  g_variant_get_child(variant.get(), 7, "@ay", &meta);
+  const Variant owned_contents(contents);
+  const Variant owned_meta(meta);
+  return {checksum_of(contents), checksum_of(meta)};
+}
+
+struct DirectoryEntries {
+  std::map<std::string, std::string> files;
+  std::map<std::string, DirectoryChecksums> directories;
+};
+
+DirectoryEntries load_directory(OstreeRepo* repo, const std::string& checksum) {
+  DirectoryEntries entries;
+  if (checksum.empty()) return entries;
+  GErrorSlot error;
+  GVariant* raw = nullptr;
+  check(ostree_repo_load_variant(repo, OSTREE_OBJECT_TYPE_DIR_TREE, checksum.c_str(), &raw, error.out()), error,
+        fmt::format("loading the object {}.dirtree", checksum));
+  const Variant dirtree(raw);
+  const Variant files(g_variant_get_child_value(dirtree.get(), 0));
+  for (gsize index = 0; index < g_variant_n_children(files.get()); ++index) {
+    const char* name = nullptr;
+    GVariant* content = nullptr;
+    g_variant_get_child(files.get(), index, "(&s@ay)", &name, &content);
+    const Variant owned(content);
+    entries.files.emplace(name, checksum_of(content));
+  }
+  const Variant directories(g_variant_get_child_value(dirtree.get(), 1));
+  for (gsize index = 0; index < g_variant_n_children(directories.get()); ++index) {
+    const char* name = nullptr;
+    GVariant* contents = nullptr;
+    GVariant* meta = nullptr;
+    g_variant_get_child(directories.get(), index, "(&s@ay@ay)", &name, &contents, &meta);
+    const Variant owned_contents(contents);
+    const Variant owned_meta(meta);
+    entries.directories.emplace(name, DirectoryChecksums{checksum_of(contents), checksum_of(meta)});
+  }
+  return entries;
+}
+
+using Visit = std::function<void(const std::string& path, const Node& node)>;
+
+void visit_added(OstreeRepo* repo, const std::string& path, const std::string& from, const std::string& to, const Visit& visit) {
+  if (from == to) return;
+  const DirectoryEntries before = load_directory(repo, from);
+  const DirectoryEntries after = load_directory(repo, to);
+  for (const auto& [name, checksum] : after.files) {
+    const auto old = before.files.find(name);
+    if (old == before.files.end() || old->second != checksum) visit(path + "/" + name, load_file_node(repo, checksum));
+  }
+  for (const auto& [name, checksums] : after.directories) {
+    const auto old = before.directories.find(name);
+    const bool known = old != before.directories.end();
+    if (!known || old->second.meta != checksums.meta) {
+      Node node;
+      node.kind = NodeKind::directory;
+      node.meta = load_dirmeta(repo, checksums.meta);
+      node.checksum = checksums.contents;
+      visit(path + "/" + name, node);
+    }
+    visit_added(repo, path + "/" + name, known ? old->second.contents : "", checksums.contents, visit);
+  }
+}
+
+}  // namespace
+
+Variant to_variant(const CommitMetadata& metadata) {
+  std::map<std::string, GVariant*> values;  // sorted: libostree's own sorting of a{sv} is not promised
+  for (const auto& [key, value] : metadata.strings) values[key] = g_variant_new_string(value.c_str());
+  for (const auto& [key, value] : metadata.booleans) values[key] = g_variant_new_boolean(value ? TRUE : FALSE);
+  if (!metadata.ref_binding.empty()) {
+    const char* refs[] = {metadata.ref_binding.c_str()};
+    values["ostree.ref-binding"] = g_variant_new_strv(refs, 1);
+  }
+  GVariantBuilder builder;
+  g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sv}"));
+  for (const auto& [key, value] : values) g_variant_builder_add(&builder, "{sv}", key.c_str(), value);
+  return Variant(g_variant_ref_sink(g_variant_builder_end(&builder)));
+}
+
+void for_each_added(Repository& repository, const std::string& from, const std::string& to, const Visit& visit) {
+  const DirectoryChecksums before = root_of(repository, from);
+  const DirectoryChecksums after = root_of(repository, to);
+  visit_added(repository.raw(), "", before.contents, after.contents, visit);
+}
+
+std::uint64_t commit_timestamp(Repository& repository, const std::string& commit) {
+  return ostree_commit_get_timestamp(load_commit(repository, commit).get());
+}
+
+std::optional<std::string> commit_string(Repository& repository, const std::string& commit, const std::string& key) {
+  const Variant variant = load_commit(repository, commit);
+  const Variant metadata(g_variant_get_child_value(variant.get(), 0));
+  const char* value = nullptr;
+  if (g_variant_lookup(metadata.get(), key.c_str(), "&s", &value) == FALSE) return std::nullopt;
+  return std::string(value);
+}
+
+std::string commit_bytes(Repository& repository, const std::string& commit) {
+  const Variant variant = load_commit(repository, commit);
+  return {static_cast<const char*>(g_variant_get_data(variant.get())), g_variant_get_size(variant.get())};
+}
+
+std::vector<std::string> commit_signatures(Repository& repository, const std::string& commit) {
+  std::vector<std::string> signatures;
+  const Variant detached = load_detached_metadata(repository, commit);
+  if (!detached) return signatures;
+  const Variant list(g_variant_lookup_value(detached.get(), ed25519_key, G_VARIANT_TYPE("aay")));
+  if (!list) return signatures;
+  for (gsize index = 0; index < g_variant_n_children(list.get()); ++index) {
+    const Variant entry(g_variant_get_child_value(list.get(), index));
+    gsize size = 0;
+    const void* data = g_variant_get_fixed_array(entry.get(), &size, 1);
+    signatures.emplace_back(static_cast<const char*>(data), size);
+  }
+  return signatures;
+}
+
+void set_commit_signature(Repository& repository, const std::string& commit, const std::string& signature) {
+  GVariant* bytes = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, signature.data(), signature.size(), 1);
+  GVariantBuilder builder;
+  g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sv}"));
+  g_variant_builder_add(&builder, "{sv}", ed25519_key, g_variant_new_array(G_VARIANT_TYPE("ay"), &bytes, 1));
+  const Variant metadata(g_variant_ref_sink(g_variant_builder_end(&builder)));
+  GErrorSlot error;
+  check(ostree_repo_write_commit_detached_metadata(repository.raw(), commit.c_str(), metadata.get(), nullptr, error.out()), error,
+        fmt::format("storing the signature of commit {}", commit));
+}
+
+}  // namespace compose::ostree

@@ -1,0 +1,60 @@
+#include "ostree/labels.hpp"
+
+#include <memory>
+#include <regex>
+
+#include <fcntl.h>
+
+#include <boost/filesystem/operations.hpp>
+
+#include "ostree/glib.hpp"
+#include "support/file.hpp"
+
+namespace compose::ostree {
+namespace {
+
+void check_out(Repository& repository, const std::string& commit, const std::string& subpath, const fs::path& target) {
+  OstreeRepoCheckoutAtOptions options{};
+  options.mode = OSTREE_REPO_CHECKOUT_MODE_USER;
+  options.subpath = subpath.c_str();
+  options.no_copy_fallback = FALSE;
+  options.force_copy = TRUE;  // a hard link would let the configuration below change the repository's object
+  GErrorSlot error;
+  check(ostree_repo_checkout_at(repository.raw(), &options, AT_FDCWD, target.c_str(), commit.c_str(), nullptr, error.out()), error,
+        fmt::format("reading the SELinux policy of commit {}", commit));
+}
+
+// A tree may boot with SELinux off and still carry labels; libostree loads no policy whose configuration says "disabled".
+void switch_on(const fs::path& configuration) {
+  static const std::regex disabled("(^|\n)SELINUX=disabled");
+  write_file_atomically(configuration, std::regex_replace(read_file(configuration), disabled, "$1SELINUX=permissive"));
+}
+
+}  // namespace
+
+LabelFunction load_labels(Repository& repository, const std::string& commit, const fs::path& scratch) {
+  const std::string policy_path = "/usr/etc/selinux";
+  if (!Tree(repository, commit).lookup(policy_path + "/config")) return {};
+  const TemporaryDirectory root(scratch, "policy-");
+  fs::create_directories(root.path() / "etc");
+  check_out(repository, commit, policy_path, root.path() / "etc/selinux");
+  switch_on(root.path() / "etc/selinux/config");
+
+  const Object<GFile> file(g_file_new_for_path(root.path().c_str()));
+  GErrorSlot error;
+  const std::shared_ptr<OstreeSePolicy> policy(ostree_sepolicy_new(file.get(), nullptr, error.out()), [](OstreeSePolicy* object) {
+    if (object != nullptr) g_object_unref(object);
+  });
+  check(policy, error, fmt::format("loading the SELinux policy of commit {}", commit), ErrorKind::input);
+  if (ostree_sepolicy_get_name(policy.get()) == nullptr) return {};
+  return [policy](const std::string& path, std::uint32_t mode) -> std::string {
+    GErrorSlot label_error;
+    char* label = nullptr;
+    check(ostree_sepolicy_get_label(policy.get(), path.c_str(), mode, &label, nullptr, label_error.out()), label_error,
+          fmt::format("labelling '{}'", path));
+    const CString owned(label);
+    return label != nullptr ? label : "";
+  };
+}
+
+}  // namespace compose::ostree
