@@ -1,0 +1,75 @@
+#include "layers/finish.hpp"
+
+#include <sys/stat.h>
+
+#include <boost/algorithm/string/join.hpp>
+#include <fmt/format.h>
+
+#include "layers/lint.hpp"
+#include "ostree/labels.hpp"
+#include "ostree/transaction.hpp"
+#include "support/error.hpp"
+
+namespace compose::layers {
+namespace {
+
+// Layers label what they add by the policy they found. A later layer may have brought another policy: the final one counts.
+void relabel_added(Context& context, ostree::Tree& tree, const std::string& base, const std::string& previous) {
+  const auto label = ostree::load_labels(context.repository, previous, context.scratch);
+  if (!label) return;
+  ostree::for_each_added(context.repository, base, previous, [&](const std::string& path, const ostree::Node& node) {
+    const std::string running = path.starts_with("/usr/etc") ? path.substr(4) : path;
+    const std::string wanted = label(running, node.meta.mode);
+    const auto current = node.meta.xattrs.find("security.selinux");
+    if (wanted.empty() || (current != node.meta.xattrs.end() && current->second == wanted + '\0')) return;
+    FileMeta meta = node.meta;
+    meta.xattrs["security.selinux"] = wanted + '\0';
+    tree.set_meta(path, meta);
+  });
+}
+
+void check_lint(Context& context, const std::string& base, const std::string& commit) {
+  const auto findings = lint(context.repository, base, commit);
+  if (findings.empty()) return;
+  std::string text = fmt::format("the tree would not work on a host: {} problem{}", findings.size(), findings.size() == 1 ? "" : "s");
+  for (const auto& finding : findings) text += fmt::format("\n  [{}] {}: {}\n    fix: {}", finding.id, finding.path, finding.problem, finding.fix);
+  throw Error(ErrorKind::input, text);
+}
+
+ostree::CommitMetadata metadata_of(Context& context, const Release& release, const std::string& base, const std::string& kernel) {
+  ostree::CommitMetadata metadata;
+  metadata.subject = fmt::format("{} {}", release.name, release.version);
+  metadata.timestamp = ostree::commit_timestamp(context.repository, base);
+  metadata.strings = {{"version", release.version},
+                      {"ostree.linux", kernel},
+                      {"atomic-compose.lock", release.lock_digest},
+                      {"atomic-compose.base", base}};
+  metadata.booleans = {{"ostree.bootable", true}};
+  metadata.ref_binding = release.ref;
+  return metadata;
+}
+
+std::string make(Context& context, const Release& release, const std::string& base, const sign::SecretKey& key, const std::string& previous) {
+  check_lint(context, base, previous);
+  ostree::Transaction transaction(context.repository);
+  ostree::Tree tree = open_labelled(context, previous);
+  relabel_added(context, tree, base, previous);
+  tree.put_file("/usr/share/ostree/trusted.ed25519.d/" + release.name, {0, 0, S_IFREG | 0644U, {}}, sign::to_base64(key.public_key()) + "\n");
+  const std::string commit = tree.commit(metadata_of(context, release, base, kernel_version(tree)));
+  transaction.commit();
+  ostree::set_commit_signature(context.repository, commit, key.sign(ostree::commit_bytes(context.repository, commit)));
+  return commit;
+}
+
+}  // namespace
+
+Layer finish_layer(const Release& release, const std::string& base, const sign::SecretKey& key) {
+  Layer layer;
+  layer.name = "finish";
+  layer.inputs = fmt::format("name {}\nversion {}\nref {}\nlock {}\nbase {}\nkey {}\n", release.name, release.version, release.ref,
+                             release.lock_digest, base, sign::to_base64(key.public_key()));
+  layer.make = [release, base, &key](Context& context, const std::string& previous) { return make(context, release, base, key, previous); };
+  return layer;
+}
+
+}  // namespace compose::layers

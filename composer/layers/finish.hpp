@@ -1,0 +1,22 @@
+#pragma once
+// The last layer: what makes a tree a release. Lint, labels, the public key, metadata, signature.
+
+#include <string>
+
+#include "layers/layer.hpp"
+#include "sign/keys.hpp"
+
+namespace compose::layers {
+
+struct Release {
+  std::string name;     // the recipe's: names the public key's file in the image
+  std::string version;
+  std::string ref;
+  std::string lock_digest;
+};
+
+// `base` is the chain's first commit: what was added since is labelled and linted. Key and release are part of the
+// layer's identity; the secret key itself is not kept anywhere.
+Layer finish_layer(const Release& release, const std::string& base, const sign::SecretKey& key);
+
+}  // namespace compose::layers
