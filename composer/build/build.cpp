@@ -1,0 +1,45 @@
+#include "build/build.hpp"
+
+#include <boost/filesystem/operations.hpp>
+#include <fmt/format.h>
+
+#include "build/disks.hpp"
+#include "layers/agent.hpp"
+#include "layers/base.hpp"
+
+namespace compose::build {
+
+lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, Events& events) {
+  Stage stage(events, "resolve", recipe.name);
+  layers::Context context{workspace.repository(), workspace.tmp(), workspace.cache(), events};
+  lock::Lock lock;
+  lock.base.ref = recipe.base.ref;
+  lock.base.commit = layers::resolve_base(context, recipe.base);
+  lock.base.version = ostree::commit_string(workspace.repository(), lock.base.commit, "version").value_or("");
+  if (recipe.agent) lock.agent_image = layers::resolve_agent_image(context, *recipe.agent);
+  stage.finish(lock.base.commit.substr(0, 12));
+  return lock;
+}
+
+fs::path disk_path(const recipe::Recipe& recipe, const Options& options, const std::string& format) {
+  return fs::absolute(options.out) / fmt::format("{}-{}.{}", recipe.name, recipe.version, format);
+}
+
+BuildReport run_build(const recipe::Recipe& recipe, const lock::Lock& lock, const sign::SecretKey& key, Workspace& workspace,
+                      const Options& options, Events& events) {
+  BuildReport report;
+  report.name = recipe.name;
+  report.version = recipe.version;
+  report.arch = "x86_64";
+  report.ref = recipe.ref;
+  report.lock_digest = lock::digest(lock);
+  report.public_key = sign::to_base64(key.public_key());
+  report.layers = make_chain(workspace, layers_of(recipe, lock, key), events);
+  report.commit = report.layers.back().commit;
+  workspace.repository().set_ref(recipe.ref, report.commit);
+  if (options.goal == Goal::disk) report.disks = make_disks(recipe, report.layers, workspace, options, events);
+  workspace.clean();
+  return report;
+}
+
+}  // namespace compose::build

@@ -1,0 +1,50 @@
+#pragma once
+// The main job: recipe and lock to commit to disk images.
+
+#include <string>
+#include <vector>
+
+#include "build/chain.hpp"
+
+namespace compose::build {
+
+enum class Goal { commit, disk };
+
+struct Options {
+  fs::path workspace = ".compose";
+  fs::path out = "out";
+  Goal goal = Goal::disk;
+};
+
+struct DiskReport {
+  std::string format;
+  fs::path path;
+  std::string sha256;
+  std::uint64_t size_bytes = 0;
+  bool reused = false;  // the file was there, and is what would have been written
+};
+
+struct BuildReport {
+  std::string name;
+  std::string version;
+  std::string arch;
+  std::string ref;
+  std::string commit;
+  std::string lock_digest;
+  std::string public_key;
+  std::vector<LayerReport> layers;
+  std::vector<DiskReport> disks;
+};
+
+// Asks the network what is newest. Writes nothing outside the workspace.
+lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, Events& events);
+
+// Commit, signature, ref and (unless the goal is the commit) the disks NAME-VERSION.FORMAT in options.out, each by
+// atomic rename. Same recipe, lock and key: same bytes.
+BuildReport run_build(const recipe::Recipe& recipe, const lock::Lock& lock, const sign::SecretKey& key, Workspace& workspace,
+                      const Options& options, Events& events);
+
+// The raw disk's place.
+fs::path disk_path(const recipe::Recipe& recipe, const Options& options, const std::string& format);
+
+}  // namespace compose::build
