@@ -64,8 +64,9 @@ class Record {
 
 void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& layers, Workspace& workspace, const fs::path& target, Events& events) {
   Stage stage(events, "disk", target.filename().string());
-  std::vector<CommitContent> chain;
-  for (const auto& layer : layers) chain.push_back(ostree::read_commit_content(workspace.repository(), layer.commit));
+  std::vector<std::string> commits;
+  for (const auto& layer : layers) commits.push_back(layer.commit);
+  const ChainContent chain = ostree::read_chain(workspace.repository(), commits);
   disk::DiskSpec spec;
   spec.name = recipe.name;
   spec.stateroot = recipe.disk.stateroot;

@@ -8,7 +8,7 @@
 #include "cli/command.hpp"
 #include "layers/overlay.hpp"
 #include "lock/lock.hpp"
-#include "recipe/recipe.hpp"
+#include "recipe/load.hpp"
 #include "support/error.hpp"
 
 namespace compose::cli {

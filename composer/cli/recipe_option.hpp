@@ -3,6 +3,7 @@
 
 #include "build/build.hpp"
 #include "cli/command.hpp"
+#include "recipe/load.hpp"
 
 namespace compose::cli {
 

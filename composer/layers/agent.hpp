@@ -9,9 +9,6 @@
 
 namespace compose::layers {
 
-// The image the recipe's agent runs: the recipe's own, or the profile's.
-std::string agent_image(const recipe::Agent& agent);
-
 // Asks where the image comes from what its digest is now.
 lock::Lock::AgentImage resolve_agent_image(Context& context, const recipe::Agent& agent);
 

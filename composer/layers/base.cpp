@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <boost/filesystem/operations.hpp>
 #include <fmt/format.h>
 
 #include "ostree/pull.hpp"
@@ -25,8 +26,18 @@ ostree::PullSource source_of(const recipe::Base& base) {
   return source;
 }
 
+// A key outside the project is looked for only now.
+void need_key(const fs::path& file) {
+  if (fs::is_regular_file(file)) return;
+  throw Error(ErrorKind::input, fmt::format("there is no GPG key file '{}', which [base] verify.gpg names", file.string()),
+              "get the key from whoever signs the base, compare its fingerprint, and put it there or name another file");
+}
+
 std::string describe(const recipe::Verify& verify) {
-  if (const auto* gpg = std::get_if<recipe::VerifyGpg>(&verify)) return "gpg " + sha256_of_file(gpg->key_file);
+  if (const auto* gpg = std::get_if<recipe::VerifyGpg>(&verify)) {
+    need_key(gpg->key_file);
+    return "gpg " + sha256_of_file(gpg->key_file);
+  }
   if (const auto* key = std::get_if<recipe::VerifyEd25519>(&verify)) return "ed25519 " + key->public_key_base64;
   return "none";
 }
@@ -63,6 +74,7 @@ std::string fetch_base(Context& context, const recipe::Base& base, const std::st
 
 std::string resolve_base(Context& context, const recipe::Base& base) {
   return with_context(fmt::format("resolving the base '{}'", base.ref), [&] {
+    if (const auto* gpg = std::get_if<recipe::VerifyGpg>(&base.verify)) need_key(gpg->key_file);
     const std::string commit = ostree::fetch_commit_of_ref(context.repository, source_of(base), base.ref);
     check_ed25519(context.repository, base, commit);
     return commit;

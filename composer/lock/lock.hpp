@@ -1,6 +1,6 @@
 #pragma once
-// The lock: what `resolve` found and `build` uses. A TOML file beside the recipe (RECIPE.lock for RECIPE.toml), meant to
-// be read and committed by people.
+// The lock: what `resolve` found and `build` uses. A TOML file beside the recipe (RECIPE.lock for RECIPE.toml), meant
+// to be read and committed by people.
 
 #include <optional>
 #include <string>

@@ -226,4 +226,16 @@ ChainContent read_chain(const Repository& repository, const std::vector<std::str
   return reader.finish();
 }
 
+std::string encode_file_metadata(const FileMeta& meta) {
+  GVariantBuilder xattrs;
+  g_variant_builder_init(&xattrs, G_VARIANT_TYPE("a(ayay)"));
+  for (const auto& [name, value] : meta.xattrs) {
+    g_variant_builder_add(&xattrs, "(@ay@ay)", g_variant_new_bytestring(name.c_str()),
+                          g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, value.data(), value.size(), 1));
+  }
+  const Variant variant(g_variant_ref_sink(g_variant_new("(uuu@a(ayay))", GUINT32_TO_BE(meta.uid), GUINT32_TO_BE(meta.gid),
+                                                         GUINT32_TO_BE(meta.mode), g_variant_builder_end(&xattrs))));
+  return {static_cast<const char*>(g_variant_get_data(variant.get())), g_variant_get_size(variant.get())};
+}
+
 }  // namespace compose::ostree

@@ -15,4 +15,8 @@ namespace compose::ostree {
 // (names with '/', unknown file types, a name twice in a directory).
 ChainContent read_chain(const Repository& repository, const std::vector<std::string>& commits);
 
+// What a bare-user repository keeps in a content object's attribute user.ostreemeta: GVariant (uuua(ayay)), the numbers
+// big-endian.
+std::string encode_file_metadata(const FileMeta& meta);
+
 }  // namespace compose::ostree

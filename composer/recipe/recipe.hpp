@@ -1,5 +1,6 @@
 #pragma once
-// A recipe: what a maintainer wants, as plain values. recipes/README.md is the reference of every key.
+// A recipe: what a maintainer wants, as plain values; load.hpp reads it. recipes/README.md is the reference of every
+// key.
 
 #include <cstdint>
 #include <map>
@@ -12,14 +13,30 @@
 
 namespace compose::recipe {
 
-struct VerifyNone {};                                   // verify = "none"
-struct VerifyGpg { fs::path key_file; };                // verify = { gpg = "keys/fedora-42.asc" }
-struct VerifyEd25519 { std::string public_key_base64; };  // verify = { ed25519 = "BASE64" }, or a file that holds it
+// verify = "none"
+struct VerifyNone {};
+
+// verify = { gpg = "keys/fedora-42.asc" }
+struct VerifyGpg {
+  fs::path key_file;
+};
+
+// verify = { ed25519 = "BASE64" }, or a file that holds it
+struct VerifyEd25519 {
+  std::string public_key_base64;
+};
 
 using Verify = std::variant<VerifyNone, VerifyGpg, VerifyEd25519>;
 
-struct RemoteBase { std::string url; };       // an http(s) OSTree repository
-struct LocalBase { fs::path repository; };    // an OSTree repository in a folder
+// An http(s) OSTree repository.
+struct RemoteBase {
+  std::string url;
+};
+
+// An OSTree repository in a folder, which need not exist yet.
+struct LocalBase {
+  fs::path repository;
+};
 
 struct Base {
   std::variant<RemoteBase, LocalBase> source;  // room for a third: a bootc container
@@ -28,29 +45,32 @@ struct Base {
 };
 
 struct Agent {
-  fs::path profile;                       // folder with agent.toml: agent-layer/NAME of the project, or a path
-  std::optional<std::string> cluster;     // the profile's default when absent
-  std::optional<std::string> image;       // docker://, oci:, oci-archive:, docker-archive:, paths already absolute
+  fs::path profile;                             // folder with agent.toml: agent-layer/NAME of the project, or a path
+  std::optional<std::string> cluster;           // the profile's default when absent
+  std::optional<std::string> image;             // docker://, oci:, oci-archive:, docker-archive:, paths made absolute
+  std::optional<std::string> image_as_written;  // the same with paths as the recipe has them: for what is kept
   std::map<std::string, std::string> environment;  // keys added to the agent's configuration
 };
 
-struct Overlay { fs::path path; };
+struct Overlay {
+  fs::path path;
+};
 
 struct Disk {
-  std::optional<std::uint64_t> size_bytes;  // absent: "auto"
+  std::optional<std::uint64_t> size_bytes;     // absent: "auto"
   std::vector<std::string> formats = {"raw"};  // raw, qcow2, vmdk, vhd
   std::vector<std::string> kargs;              // added to the defaults
   std::string stateroot;                       // default: recipe.name
 };
 
 struct Sign {
-  // "env:NAME", "file:PATH" or a path; absent: the workspace's own key, made on first use
+  // "env:NAME" or "file:PATH" (which need not exist yet); both absent: the workspace's own key, made on first use
   std::optional<std::string> key_environment;
   std::optional<fs::path> key_file;
 };
 
 struct Recipe {
-  fs::path file;  // absolute
+  fs::path file;  // absolute, as all paths here
   std::string name;
   std::string summary;
   std::string version;

@@ -1,9 +1,13 @@
 #pragma once
-// A commit's content as plain values: what the repository (ostree/) knows and the disk writer (disk/) needs, so that
-// neither has to know the other. Everything is sorted by name or checksum; nothing depends on directory order.
+// A chain of commits as plain values: what the repository (ostree/) knows and the disk writer (disk/) needs, so that
+// neither has to know the other. Objects are listed once for the whole chain, in the order in which a walk meets them
+// for the first time (base commit first; in a directory its own objects, its files by name, its directories by name):
+// nothing depends on the order of a directory on the build host, and what a later commit adds comes later.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,13 +25,13 @@ struct FileMeta {
   Xattrs xattrs;
 };
 
-// A regular file or symbolic link: an OSTree content object.
+// A regular file or symbolic link: an OSTree content object (objects/XX/REST.file).
 struct FileObject {
-  std::string checksum;  // 64 hexadecimal characters: objects/XX/REST.file
+  std::string checksum;  // 64 hexadecimal characters
   FileMeta meta;
   std::uint64_t size_bytes = 0;  // regular files
   std::string symlink_target;    // symbolic links
-  fs::path content;              // regular files: where the bytes are (a bare-user repository's object)
+  std::size_t commit = 0;        // the first commit of the chain that has it
 };
 
 // A commit, commitmeta, dirtree or dirmeta object: stored in the image's repository as it is.
@@ -35,19 +39,48 @@ struct MetadataObject {
   std::string checksum;
   std::string extension;  // "commit", "commitmeta", "dirtree", "dirmeta"
   std::string bytes;
+  std::size_t commit = 0;  // the first commit of the chain that has it
 };
 
-struct Directory {
+// A directory as its parent names it: indices into ChainContent.
+struct Subdirectory {
+  std::size_t tree = 0;
+  std::size_t meta = 0;
+};
+
+// A dirtree object. Names are valid (no '/', not "." or "..", at most 255 bytes) and no name is in both maps.
+struct DirectoryTree {
+  std::size_t object = 0;                             // index into metadata
+  std::map<std::string, std::size_t> files;           // name -> index into files
+  std::map<std::string, Subdirectory> directories;
+};
+
+// A dirmeta object.
+struct DirectoryMeta {
+  std::size_t object = 0;  // index into metadata
   FileMeta meta;
-  std::map<std::string, std::size_t> files;        // name -> index into CommitContent::files
-  std::map<std::string, std::size_t> directories;  // name -> index into CommitContent::directories
 };
 
-struct CommitContent {
+struct Commit {
   std::string checksum;
-  std::vector<Directory> directories;  // [0] is the root; one for each place in the tree, parents before children
-  std::vector<FileObject> files;       // one for each distinct object, sorted by checksum
-  std::vector<MetadataObject> metadata;  // sorted by (checksum, extension)
+  std::string version;  // metadata key "version", or empty
+  Subdirectory root;
+  std::size_t object = 0;               // index into metadata
+  std::optional<std::size_t> detached;  // the commitmeta object (signatures)
+};
+
+struct ChainContent {
+  fs::path repository;          // bare-user
+  std::vector<Commit> commits;  // base first; the last one is what gets deployed
+  std::vector<FileObject> files;
+  std::vector<MetadataObject> metadata;
+  std::vector<DirectoryTree> trees;
+  std::vector<DirectoryMeta> metas;
+
+  // Where the bytes of a regular file are.
+  fs::path path_of(const FileObject& file) const {
+    return repository / "objects" / file.checksum.substr(0, 2) / (file.checksum.substr(2) + ".file");
+  }
 };
 
 }  // namespace compose

@@ -1,0 +1,68 @@
+#include <fmt/format.h>
+
+#include "recipe/checks.hpp"
+#include "recipe/nearest.hpp"
+#include "recipe/sections.hpp"
+
+namespace compose::recipe {
+namespace {
+
+// A bare name is a folder of agent-layer/, which stands beside the recipe's folder; anything with a slash is a path.
+fs::path read_profile(Table& table, const FileAccess& files) {
+  const std::string value =
+      table.required_string("profile", "the agent's profile, such as \"ecs\" for agent-layer/ecs");
+  if (value.empty()) return {};
+  const bool bare = value.find('/') == std::string::npos;
+  const fs::path path = table.resolve("profile", bare ? fs::path("../agent-layer") / value : fs::path(value));
+  if (!files.is_file(path / "agent.toml")) {
+    const auto meant = bare ? nearest(value, files.list(path.parent_path())) : std::nullopt;
+    table.error("profile", fmt::format("no such agent profile: {}{} looked for {}", quoted(value),
+                                       meant ? fmt::format("; did you mean '{}'?", *meant) : ";",
+                                       quoted((path / "agent.toml").string())));
+  }
+  return absolute(path, files);
+}
+
+Problem problem_with_layering(std::string_view value) {
+  if (value == "container") return std::nullopt;
+  if (value == "rpm") {
+    return "layering an agent as RPM is not available in this version: write as = \"container\", or leave it out";
+  }
+  return fmt::format("{} is not a way to layer an agent: write as = \"container\", or leave it out", quoted(value));
+}
+
+void read_image(Table& table, const FileAccess& files, Agent& agent) {
+  ImagePath path;
+  const auto check = [&path](std::string_view value) { return problem_with_image(value, path); };
+  agent.image_as_written = agent.image = table.string("image", check);
+  if (!agent.image || path.end == 0) return;
+  const std::string& text = *agent.image_as_written;
+  const fs::path file = absolute(table.resolve("image", text.substr(path.begin, path.end - path.begin)), files);
+  agent.image = text.substr(0, path.begin) + file.string() + text.substr(path.end);
+}
+
+std::map<std::string, std::string> read_variables(Table table) {
+  std::map<std::string, std::string> variables;
+  for (const std::string& name : table.keys()) {
+    const auto check = [&name](std::string_view value) { return problem_with_variable(name, value); };
+    if (std::optional<std::string> value = table.string(name, check)) variables[name] = *value;
+  }
+  return variables;
+}
+
+}  // namespace
+
+Agent read_agent(Table table, const FileAccess& files) {
+  Agent agent;
+  agent.profile = read_profile(table, files);
+  table.string("as", problem_with_layering);
+  agent.cluster = table.string("cluster", problem_with_cluster);
+  read_image(table, files, agent);
+  if (const std::optional<Table> environment = table.table("environment")) {
+    agent.environment = read_variables(*environment);
+  }
+  table.finish();
+  return agent;
+}
+
+}  // namespace compose::recipe

@@ -1,0 +1,99 @@
+#include "recipe/sections.hpp"
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "recipe/checks.hpp"
+
+namespace compose::recipe {
+namespace {
+
+void read_names(Table table, Recipe& recipe) {
+  recipe.name = table.required_string("name", "what the image is called, such as \"fedora-ecs\"", problem_with_name);
+  recipe.summary = table.string("summary").value_or("");
+  recipe.version = table.required_string("version", "the image's version, such as \"42.1\"", problem_with_version);
+  recipe.ref = table.required_string("ref",
+                                     "the OSTree ref that the image's commits get, such as "
+                                     "\"fedora/42/x86_64/ecs\"",
+                                     problem_with_ref);
+  table.finish();
+}
+
+Overlay read_overlay(Table table, const FileAccess& files) {
+  const std::string value = table.required_string("path", "the folder whose files go into the image");
+  const fs::path path = table.resolve("path", value);
+  if (!value.empty() && !files.is_directory(path)) {
+    table.error("path", fmt::format("no such overlay folder: looked for {}", quoted(path.string())));
+  }
+  table.finish();
+  return {absolute(path, files)};
+}
+
+std::optional<std::uint64_t> read_size(Table& table) {
+  std::optional<std::uint64_t> bytes;
+  table.string("size", [&bytes](std::string_view value) -> Problem {
+    if (value == "auto") return std::nullopt;
+    std::string problem;
+    bytes = size_in_bytes(value, problem);
+    return bytes ? Problem() : problem;
+  });
+  return bytes;
+}
+
+std::vector<std::string> read_formats(Table& table) {
+  std::set<std::string, std::less<>> seen;
+  const auto check = [&seen](std::string_view value) -> Problem {
+    if (!seen.emplace(value).second) return fmt::format("disk format {} is there twice", quoted(value));
+    return problem_with_format(value);
+  };
+  std::vector<std::string> formats = table.strings("formats", check);
+  if (table.is_empty_array("formats")) {
+    table.error("formats", "at least one disk format is needed, such as formats = [\"raw\"]");
+  }
+  return formats.empty() ? Disk().formats : formats;
+}
+
+Disk read_disk(Table table) {
+  Disk disk;
+  disk.size_bytes = read_size(table);
+  disk.formats = read_formats(table);
+  disk.kargs = table.strings("kargs", problem_with_karg);
+  disk.stateroot = table.string("stateroot", problem_with_stateroot).value_or("");
+  table.unavailable("volume", "[[disk.volume]] is not available in this version: remove it");
+  table.finish();
+  return disk;
+}
+
+Sign read_sign(Table table, const FileAccess& files) {
+  Sign sign;
+  const std::string key = table.string("key", problem_with_key_source).value_or("");
+  if (key.substr(0, 4) == "env:") sign.key_environment = key.substr(4);
+  if (key.substr(0, 5) == "file:") sign.key_file = absolute(table.resolve("key", key.substr(5)), files);
+  table.finish();
+  return sign;
+}
+
+}  // namespace
+
+fs::path absolute(const fs::path& path, const FileAccess& files) {
+  return (path.is_absolute() ? path : files.current_directory / path).lexically_normal();
+}
+
+Recipe read_recipe(Table root, const FileAccess& files) {
+  Recipe recipe;
+  root.expect("include");  // followed already
+  if (auto table = root.required_table("recipe", "name, version and ref of the image")) read_names(*table, recipe);
+  if (auto table = root.required_table("base", "the OSTree commit to build on")) recipe.base = read_base(*table, files);
+  if (auto table = root.table("agent")) recipe.agent = read_agent(*table, files);
+  for (const Table& table : root.tables("overlay")) recipe.overlays.push_back(read_overlay(table, files));
+  if (auto table = root.table("disk")) recipe.disk = read_disk(*table);
+  if (auto table = root.table("sign")) recipe.sign = read_sign(*table, files);
+  root.unavailable("packages", "[packages] is not available in this version: remove it");
+  root.unavailable("publish", "[publish] is not available in this version: remove it");
+  root.finish();
+  if (recipe.disk.stateroot.empty()) recipe.disk.stateroot = recipe.name;
+  return recipe;
+}
+
+}  // namespace compose::recipe

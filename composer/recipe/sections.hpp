@@ -1,0 +1,20 @@
+#pragma once
+// The recipe's tables, from a document with everything included to values. Problems go to the document's diagnostics;
+// what is returned is meaningful only when there are none.
+
+#include "recipe/document.hpp"
+#include "recipe/load.hpp"
+#include "recipe/recipe.hpp"
+
+namespace compose::recipe {
+
+// All but Recipe::file.
+Recipe read_recipe(Table root, const FileAccess& files);
+
+Base read_base(Table table, const FileAccess& files);
+Agent read_agent(Table table, const FileAccess& files);
+
+// For the values, which are absolute where messages are as relative as the recipe.
+fs::path absolute(const fs::path& path, const FileAccess& files);
+
+}  // namespace compose::recipe

@@ -1,0 +1,250 @@
+// The base layer against real repositories: folders and http, signed and not.
+
+#include <fcntl.h>
+
+#include <catch2/catch.hpp>
+
+#include "layers/base.hpp"
+#include "sign/keys.hpp"
+#include "support/error.hpp"
+#include "support/process.hpp"
+#include "support/program.hpp"
+
+namespace compose::layers {
+namespace {
+
+using tests::ScratchRepository;
+using tests::SmallProject;
+
+// Resolves the base and pulls it into a repository of its own.
+std::string fetch(const recipe::Base& base, ScratchRepository& target) {
+  const auto events = make_null_events();
+  Context context{target.get(), target.folder(), target.folder(), *events};
+  const std::string commit = resolve_base(context, base);
+  return base_layer(base, commit).make(context, "");
+}
+
+// Pulls with the commit known from a lock, as `build` does.
+std::string fetch_locked(const recipe::Base& base, const std::string& commit, ScratchRepository& target) {
+  const auto events = make_null_events();
+  Context context{target.get(), target.folder(), target.folder(), *events};
+  return base_layer(base, commit).make(context, "");
+}
+
+template <typename Action>
+ErrorKind kind_of(Action&& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    UNSCOPED_INFO(error.explain());
+    return error.kind();
+  }
+  FAIL("no error");
+  return ErrorKind::failed;
+}
+
+// An archive repository behind python's http server on a free port of loopback.
+class HttpRepository {
+ public:
+  explicit HttpRepository(const SmallProject& project) : folder_(project.folder() / "http") {
+    const std::string repo = "--repo=" + (folder_ / "repo").string();
+    fs::create_directories(folder_);
+    run_checked({"ostree", repo, "init", "--mode=archive"});
+    run_checked({"ostree", repo, "pull-local", project.base_repository().string(), "test/base"});
+    server_.emplace(std::vector<std::string>{"python3", "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", folder_.string(), "0"},
+                    ProcessOptions{{}, {}, folder_ / "log"});
+    REQUIRE(tests::wait_until([&] { return read_file(folder_ / "log").find("port ") != std::string::npos; }));
+    const std::string log = read_file(folder_ / "log");
+    const std::size_t start = log.find("port ") + 5;
+    port_ = log.substr(start, log.find(' ', start) - start);
+  }
+
+  std::string url() const { return "http://127.0.0.1:" + port_ + "/repo"; }
+  fs::path repository() const { return folder_ / "repo"; }
+  std::size_t requests() const {
+    const std::string log = read_file(folder_ / "log");
+    std::size_t count = 0;
+    for (std::size_t at = log.find("\"GET "); at != std::string::npos; at = log.find("\"GET ", at + 1)) ++count;
+    return count;
+  }
+  void stop() { server_.reset(); }
+
+ private:
+  fs::path folder_;
+  std::optional<Child> server_;
+  std::string port_;
+};
+
+TEST_CASE("a base is pulled from a folder, complete and checked") {
+  const SmallProject project;
+  ScratchRepository target;
+  const recipe::Base base{recipe::LocalBase{project.base_repository()}, "test/base", recipe::VerifyNone{}};
+  const std::string commit = fetch(base, target);
+  CHECK(target.get().has_complete_commit(commit));
+  CHECK(run({"ostree", "fsck", "--repo=" + target.get().path().string()}).exit_code == 0);
+}
+
+TEST_CASE("an unknown ref of a base is wrong input, and the error names it") {
+  const SmallProject project;
+  ScratchRepository target;
+  const recipe::Base base{recipe::LocalBase{project.base_repository()}, "test/other", recipe::VerifyNone{}};
+  CHECK(kind_of([&] { fetch(base, target); }) == ErrorKind::input);
+}
+
+TEST_CASE("a damaged object of a base is found") {
+  const SmallProject project;
+  for (fs::recursive_directory_iterator entry(project.base_repository() / "objects"), end; entry != end; ++entry) {
+    if (entry->path().extension() != ".file" || fs::file_size(entry->path()) < 10000) continue;
+    std::string content = read_file(entry->path());
+    content[5000] = static_cast<char>(content[5000] ^ 1);
+    const Fd fd = open_file(entry->path(), O_WRONLY);
+    write_all(fd.get(), content, "object");
+    break;
+  }
+  ScratchRepository target;
+  const recipe::Base base{recipe::LocalBase{project.base_repository()}, "test/base", recipe::VerifyNone{}};
+  CHECK(kind_of([&] { fetch(base, target); }) == ErrorKind::mismatch);
+}
+
+TEST_CASE("a base with an Ed25519 key must carry a signature by it") {
+  const SmallProject project;
+  auto repository = ostree::Repository::open(project.base_repository());
+  const std::string commit = *repository.resolve("test/base");
+  const sign::SecretKey key = sign::SecretKey::generate();
+  const recipe::Base base{recipe::LocalBase{project.base_repository()}, "test/base", recipe::VerifyEd25519{sign::to_base64(key.public_key())}};
+  ScratchRepository target;
+
+  SECTION("unsigned") {
+    CHECK(kind_of([&] { fetch(base, target); }) == ErrorKind::mismatch);
+    CHECK(kind_of([&] { fetch_locked(base, commit, target); }) == ErrorKind::mismatch);
+  }
+  SECTION("signed by another key") {
+    ostree::set_commit_signature(repository, commit, sign::SecretKey::generate().sign(ostree::commit_bytes(repository, commit)));
+    CHECK(kind_of([&] { fetch(base, target); }) == ErrorKind::mismatch);
+  }
+  SECTION("a signature of something else") {
+    ostree::set_commit_signature(repository, commit, key.sign("something else"));
+    CHECK(kind_of([&] { fetch(base, target); }) == ErrorKind::mismatch);
+  }
+  SECTION("signed") {
+    ostree::set_commit_signature(repository, commit, key.sign(ostree::commit_bytes(repository, commit)));
+    CHECK(fetch(base, target) == commit);
+  }
+  SECTION("signed only after it was pulled without verification") {
+    const recipe::Base unverified{base.source, base.ref, recipe::VerifyNone{}};
+    CHECK(fetch(unverified, target) == commit);
+    CHECK(kind_of([&] { fetch_locked(base, commit, target); }) == ErrorKind::mismatch);
+    ostree::set_commit_signature(repository, commit, key.sign(ostree::commit_bytes(repository, commit)));
+    CHECK(fetch_locked(base, commit, target) == commit);
+  }
+}
+
+// A GPG home with one key, and its public half in a file.
+class GpgKey {
+ public:
+  explicit GpgKey(const fs::path& folder) : home_(folder / "gpg"), public_file_(folder / "public.asc") {
+    fs::create_directories(home_);
+    fs::permissions(home_, fs::perms(0700));
+    gpg({"--passphrase", "", "--quick-generate-key", "test@example.invalid", "ed25519", "sign", "never"});
+    write_file_atomically(public_file_, gpg({"--armor", "--export"}));
+  }
+  ~GpgKey() { run({"gpgconf", "--homedir", home_.string(), "--kill", "all"}); }
+
+  const fs::path& public_file() const { return public_file_; }
+  void sign(const fs::path& repository, const std::string& commit) const {
+    run_checked({"ostree", "gpg-sign", "--repo=" + repository.string(), "--gpg-homedir=" + home_.string(), commit, "test@example.invalid"});
+  }
+
+ private:
+  std::string gpg(std::vector<std::string> arguments) const {
+    std::vector<std::string> command{"gpg", "--batch", "--homedir", home_.string()};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return run_checked(command);
+  }
+  fs::path home_;
+  fs::path public_file_;
+};
+
+TEST_CASE("a base with a GPG key must carry a signature by it") {
+  const SmallProject project;
+  const TemporaryDirectory folder(fs::temp_directory_path(), "gpg-");  // short: gpg-agent's socket path has 108 bytes
+  const GpgKey key(folder.path());
+  auto repository = ostree::Repository::open(project.base_repository());
+  const std::string commit = *repository.resolve("test/base");
+  const recipe::Base base{recipe::LocalBase{project.base_repository()}, "test/base", recipe::VerifyGpg{key.public_file()}};
+  ScratchRepository target;
+
+  SECTION("unsigned") {
+    CHECK(kind_of([&] { fetch(base, target); }) == ErrorKind::mismatch);
+    CHECK(kind_of([&] { fetch_locked(base, commit, target); }) == ErrorKind::mismatch);
+  }
+  SECTION("unsigned, and there already from a pull without verification") {
+    const recipe::Base unverified{base.source, base.ref, recipe::VerifyNone{}};
+    CHECK(fetch(unverified, target) == commit);
+    CHECK(kind_of([&] { fetch_locked(base, commit, target); }) == ErrorKind::mismatch);
+  }
+  SECTION("signed by another key") {
+    const TemporaryDirectory other_folder(fs::temp_directory_path(), "gpg-");
+    GpgKey(other_folder.path()).sign(project.base_repository(), commit);
+    CHECK(kind_of([&] { fetch(base, target); }) == ErrorKind::mismatch);
+  }
+  SECTION("signed") {
+    key.sign(project.base_repository(), commit);
+    CHECK(fetch(base, target) == commit);
+    CHECK(fetch_locked(base, commit, target) == commit);
+  }
+}
+
+TEST_CASE("a base is pulled over http, and GPG is checked there too") {
+  const SmallProject project;
+  HttpRepository http(project);
+  ScratchRepository target;
+  const recipe::Base base{recipe::RemoteBase{http.url()}, "test/base", recipe::VerifyNone{}};
+  const std::string commit = fetch(base, target);
+  CHECK(target.get().has_complete_commit(commit));
+
+  const TemporaryDirectory folder(fs::temp_directory_path(), "gpg-");
+  const GpgKey key(folder.path());
+  const recipe::Base signed_base{base.source, base.ref, recipe::VerifyGpg{key.public_file()}};
+  ScratchRepository second;
+  CHECK(kind_of([&] { fetch(signed_base, second); }) == ErrorKind::mismatch);
+  key.sign(http.repository(), commit);
+  CHECK(fetch(signed_base, second) == commit);
+}
+
+TEST_CASE("a server that does not answer is 'not reachable'") {
+  const SmallProject project;
+  HttpRepository http(project);
+  http.stop();
+  ScratchRepository target;
+  const recipe::Base base{recipe::RemoteBase{http.url()}, "test/base", recipe::VerifyNone{}};
+  CHECK(kind_of([&] { fetch(base, target); }) == ErrorKind::unreachable);
+}
+
+TEST_CASE("a pull that was killed goes on where it was: nothing complete is fetched twice") {
+  const SmallProject project(8U << 20U);
+  HttpRepository http(project);
+  std::string recipe = project.recipe();
+  recipe.replace(recipe.find("repo = \"base\""), 13, "remote = \"" + http.url() + "\"");
+  project.write("recipe.toml", recipe);
+  const std::vector<std::string> build{"build", project.recipe_file().string(), "--to", "commit", "--workspace", (project.folder() / "work").string()};
+  {
+    std::vector<std::string> command{tests::program};
+    command.insert(command.end(), build.begin(), build.end());
+    Child child(command, {{{"TEST_KEY", tests::test_key}}, {}, project.folder() / "killed.log"});
+    REQUIRE(tests::wait_until([&] { return http.requests() > 25 || child.exit_code(); }));
+    child.kill();
+  }
+  const std::size_t before = http.requests();
+  const auto report = tests::compose_json(build);
+  const std::size_t after = http.requests() - before;
+
+  SmallProject reference(8U << 20U);
+  const auto expected = tests::compose_json({"build", reference.recipe_file().string(), "--to", "commit", "--workspace", (reference.folder() / "work").string()});
+  CHECK(report["commit"] == expected["commit"]);
+  WARN("requests before the kill: " << before << ", after: " << after);
+  CHECK(after < 50);  // 40 data files, their directories and the commit are 55 and more
+}
+
+}  // namespace
+}  // namespace compose::layers
