@@ -1,0 +1,24 @@
+#pragma once
+// What the single values of a profile must look like. Pure: text in, problem out, as recipe/checks.hpp.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace compose::agent {
+
+using Problem = std::optional<std::string>;
+
+Problem problem_with_word(std::string_view value);            // names of agent, container, users
+Problem problem_with_mode(std::string_view value);            // "0755"
+Problem problem_with_shipped_path(std::string_view value);    // of a file: below /usr or /etc
+Problem problem_with_directory_path(std::string_view value);  // below /etc, /var or /run
+Problem problem_with_argument(std::string_view value);        // one of a command in a unit: needs no quoting there
+Problem problem_with_text(std::string_view value);            // one line for people
+Problem problem_with_file_name(std::string_view value);       // in the profile's own folder
+
+// "0755" -> 0755; 0 for what problem_with_mode() refuses.
+std::uint32_t mode_of(const std::string& value);
+
+}  // namespace compose::agent
