@@ -1,7 +1,7 @@
 #include "build/build.hpp"
 
-#include <boost/filesystem/operations.hpp>
 #include <fmt/format.h>
+#include <boost/filesystem/operations.hpp>
 
 #include "build/disks.hpp"
 #include "layers/agent.hpp"
@@ -25,8 +25,8 @@ fs::path disk_path(const recipe::Recipe& recipe, const Options& options, const s
   return fs::absolute(options.out) / fmt::format("{}-{}.{}", recipe.name, recipe.version, format);
 }
 
-BuildReport run_build(const recipe::Recipe& recipe, const lock::Lock& lock, const sign::SecretKey& key, Workspace& workspace,
-                      const Options& options, Events& events) {
+BuildReport run_build(const recipe::Recipe& recipe, const lock::Lock& lock, const sign::SecretKey& key,
+                      Workspace& workspace, const Options& options, Events& events) {
   BuildReport report;
   report.name = recipe.name;
   report.version = recipe.version;

@@ -41,8 +41,8 @@ lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, Events& e
 
 // Commit, signature, ref and (unless the goal is the commit) the disks NAME-VERSION.FORMAT in options.out, each by
 // atomic rename. Same recipe, lock and key: same bytes.
-BuildReport run_build(const recipe::Recipe& recipe, const lock::Lock& lock, const sign::SecretKey& key, Workspace& workspace,
-                      const Options& options, Events& events);
+BuildReport run_build(const recipe::Recipe& recipe, const lock::Lock& lock, const sign::SecretKey& key,
+                      Workspace& workspace, const Options& options, Events& events);
 
 // The raw disk's place.
 fs::path disk_path(const recipe::Recipe& recipe, const Options& options, const std::string& format);

@@ -20,7 +20,8 @@ std::optional<std::string> find(Workspace& workspace, const std::string& ref) {
 
 std::uint64_t added_bytes(Workspace& workspace, const std::string& from, const std::string& to) {
   std::uint64_t total = 0;
-  ostree::for_each_added(workspace.repository(), from, to, [&](const std::string&, const ostree::Node& node) { total += node.size_bytes; });
+  ostree::for_each_added(workspace.repository(), from, to,
+                         [&](const std::string&, const ostree::Node& node) { total += node.size_bytes; });
   return total;
 }
 
@@ -32,7 +33,8 @@ std::string make_layer(const layers::Layer& layer, const std::string& previous, 
 
 std::vector<layers::Layer> layers_of(const recipe::Recipe& recipe, const lock::Lock& lock, const sign::SecretKey& key) {
   if (lock.base.ref != recipe.base.ref) {
-    throw Error(ErrorKind::input, fmt::format("the lock pins the base '{}', the recipe asks for '{}'", lock.base.ref, recipe.base.ref),
+    throw Error(ErrorKind::input,
+                fmt::format("the lock pins the base '{}', the recipe asks for '{}'", lock.base.ref, recipe.base.ref),
                 "run 'atomic-compose resolve --update' to renew the lock");
   }
   std::vector<layers::Layer> chain;

@@ -2,9 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <fmt/format.h>
 #include <boost/algorithm/string/join.hpp>
 #include <boost/filesystem/operations.hpp>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "disk/disk.hpp"
@@ -26,9 +26,10 @@ std::optional<std::string> fingerprint(const fs::path& file) {
 
 // What the disk's bytes depend on.
 std::string identity(const recipe::Recipe& recipe, const std::vector<LayerReport>& chain) {
-  std::string text = fmt::format("{}\nname {}\nstateroot {}\nref {}\nsize {}\nkargs {}\nbootloader {}\n", ATOMIC_COMPOSE_VERSION, recipe.name,
-                                 recipe.disk.stateroot, recipe.ref, recipe.disk.size_bytes.value_or(0),
-                                 boost::algorithm::join(recipe.disk.kargs, " "), disk::host_bootloader_identity());
+  std::string text =
+      fmt::format("{}\nname {}\nstateroot {}\nref {}\nsize {}\nkargs {}\nbootloader {}\n", ATOMIC_COMPOSE_VERSION,
+                  recipe.name, recipe.disk.stateroot, recipe.ref, recipe.disk.size_bytes.value_or(0),
+                  boost::algorithm::join(recipe.disk.kargs, " "), disk::host_bootloader_identity());
   for (const auto& layer : chain) text += layer.commit + "\n";
   return sha256_hex(text);
 }
@@ -52,7 +53,8 @@ class Record {
 
   void remember(const DiskReport& disk) {
     json_["identity"] = identity_;
-    json_["disks"][disk.path.string()] = {{"fingerprint", fingerprint(disk.path).value_or("")}, {"sha256", disk.sha256}};
+    json_["disks"][disk.path.string()] = {{"fingerprint", fingerprint(disk.path).value_or("")},
+                                          {"sha256", disk.sha256}};
     write_file_atomically(file_, json_.dump(2) + "\n");
   }
 
@@ -62,7 +64,8 @@ class Record {
   nlohmann::json json_;
 };
 
-void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& layers, Workspace& workspace, const fs::path& target, Events& events) {
+void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& layers, Workspace& workspace,
+               const fs::path& target, Events& events) {
   Stage stage(events, "disk", target.filename().string());
   std::vector<std::string> commits;
   for (const auto& layer : layers) commits.push_back(layer.commit);
@@ -78,7 +81,8 @@ void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& lay
   stage.finish(fmt::format("{} MiB, {} MiB used", result.size_bytes >> 20U, result.used_bytes >> 20U));
 }
 
-DiskReport describe(const std::string& format, const fs::path& path, const std::optional<std::string>& sha256, Events& events) {
+DiskReport describe(const std::string& format, const fs::path& path, const std::optional<std::string>& sha256,
+                    Events& events) {
   DiskReport report{format, path, {}, static_cast<std::uint64_t>(fs::file_size(path)), sha256.has_value()};
   if (sha256) {
     report.sha256 = *sha256;
@@ -92,8 +96,8 @@ DiskReport describe(const std::string& format, const fs::path& path, const std::
 
 }  // namespace
 
-std::vector<DiskReport> make_disks(const recipe::Recipe& recipe, const std::vector<LayerReport>& chain, Workspace& workspace,
-                                   const Options& options, Events& events) {
+std::vector<DiskReport> make_disks(const recipe::Recipe& recipe, const std::vector<LayerReport>& chain,
+                                   Workspace& workspace, const Options& options, Events& events) {
   boost::system::error_code error;
   fs::create_directories(options.out, error);
   if (error) throw_errno("making the output folder", options.out.string(), error.value());

@@ -5,7 +5,7 @@
 
 namespace compose::build {
 
-std::vector<DiskReport> make_disks(const recipe::Recipe& recipe, const std::vector<LayerReport>& chain, Workspace& workspace,
-                                   const Options& options, Events& events);
+std::vector<DiskReport> make_disks(const recipe::Recipe& recipe, const std::vector<LayerReport>& chain,
+                                   Workspace& workspace, const Options& options, Events& events);
 
 }  // namespace compose::build

@@ -4,8 +4,8 @@
 
 #include <sys/stat.h>
 
-#include <boost/filesystem/operations.hpp>
 #include <fmt/format.h>
+#include <boost/filesystem/operations.hpp>
 
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -24,8 +24,8 @@ sign::SecretKey make_key(const fs::path& file, Events& events) {
   if (error) throw_errno("making the folder of the signing key", file.parent_path().string(), error.value());
   sign::SecretKey key = sign::SecretKey::generate();
   write_file_atomically(file, key.to_base64() + "\n", S_IRUSR | S_IWUSR);
-  events.note(fmt::format("made a signing key: {} (readable only by you; keep it, hosts trust its public half {})", file.string(),
-                          sign::to_base64(key.public_key())));
+  events.note(fmt::format("made a signing key: {} (readable only by you; keep it, hosts trust its public half {})",
+                          file.string(), sign::to_base64(key.public_key())));
   return key;
 }
 
@@ -35,7 +35,8 @@ fs::path default_key_file() {
   std::string folder = variable("XDG_CONFIG_HOME");
   if (folder.empty() && !variable("HOME").empty()) folder = variable("HOME") + "/.config";
   if (folder.empty()) {
-    throw Error(ErrorKind::input, "no signing key: [sign] names none, and neither HOME nor XDG_CONFIG_HOME says where yours would be",
+    throw Error(ErrorKind::input,
+                "no signing key: [sign] names none, and neither HOME nor XDG_CONFIG_HOME says where yours would be",
                 "set [sign] key = \"env:NAME\" or \"file:PATH\"");
   }
   return fs::path(folder) / "atomic-compose/signing.key";
@@ -45,8 +46,10 @@ sign::SecretKey signing_key(const recipe::Sign& sign, Events& events) {
   if (sign.key_environment) {
     const std::string text = variable(sign.key_environment->c_str());
     if (text.empty()) {
-      throw Error(ErrorKind::input, fmt::format("no signing key: the environment variable {} is not set", *sign.key_environment),
-                  "[sign] key asks for it; 'atomic-compose keygen FILE' makes a key, the file's content is the variable's value");
+      throw Error(ErrorKind::input,
+                  fmt::format("no signing key: the environment variable {} is not set", *sign.key_environment),
+                  "[sign] key asks for it; 'atomic-compose keygen FILE' makes a key, the file's content is the "
+                  "variable's value");
     }
     return sign::SecretKey::parse(text, "the environment variable " + *sign.key_environment);
   }

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
@@ -28,13 +28,16 @@ constexpr Entry commands[] = {
     {"check", "Parse and validate recipes; no network", "atomic-compose check recipes/*.toml", add_check},
     {"resolve", "Ask the network what is newest; write the recipe's lock",
      "atomic-compose resolve recipes/demo.toml\n  atomic-compose resolve recipes/demo.toml --update", add_resolve},
-    {"plan", "Show the chain of layers: which are found, which are to be made", "atomic-compose plan recipes/demo.toml", add_plan},
+    {"plan", "Show the chain of layers: which are found, which are to be made", "atomic-compose plan recipes/demo.toml",
+     add_plan},
     {"build", "Compose the signed commit and the disk images",
      "atomic-compose build recipes/demo.toml\n  atomic-compose build recipes/demo.toml --to commit\n"
      "  atomic-compose build recipes/demo.toml --json --progress-fd 3 3>progress.jsonl",
      add_build},
     {"test", "Boot an image and wait until its agent has registered",
-     "atomic-compose test recipes/demo.toml\n  atomic-compose test recipes/demo.toml --firmware uefi --second-deployment", add_test},
+     "atomic-compose test recipes/demo.toml\n  atomic-compose test recipes/demo.toml --firmware uefi "
+     "--second-deployment",
+     add_test},
     {"keygen", "Make an Ed25519 signing key", "atomic-compose keygen release.key", add_keygen},
 };
 
@@ -42,7 +45,8 @@ void add_common_options(CLI::App& app, Common& common) {
   app.add_option("--workspace", common.workspace, "Where the repository and caches are kept")->capture_default_str();
   app.add_option("--out", common.out, "Where disk images go")->capture_default_str();
   app.add_flag("--json", common.json, "Print one JSON object on stdout, nothing else");
-  app.add_option("--progress-fd", common.progress_fd, "Write progress as JSON lines to this file descriptor")->check(CLI::NonNegativeNumber);
+  app.add_option("--progress-fd", common.progress_fd, "Write progress as JSON lines to this file descriptor")
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("-v,--verbose", common.verbose, "Say more");
 }
 
@@ -78,7 +82,9 @@ std::unique_ptr<Events> Common::make_events() const {
 int run(int argc, const char* const* argv) {
   std::signal(SIGPIPE, SIG_IGN);
   ::umask(022);  // modes in the workspace do not depend on who runs us
-  CLI::App app("Composes Fedora Atomic images with a cluster agent: recipe in, signed OSTree commit and bootable disk out.", "atomic-compose");
+  CLI::App app(
+      "Composes Fedora Atomic images with a cluster agent: recipe in, signed OSTree commit and bootable disk out.",
+      "atomic-compose");
   app.set_version_flag("--version", ATOMIC_COMPOSE_VERSION);
   app.require_subcommand(1);
   app.footer("Exit codes: 0 done, 1 failed, 2 usage, 3 wrong input, 4 not reachable, 5 digest or signature mismatch.");

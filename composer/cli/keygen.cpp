@@ -1,6 +1,6 @@
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <boost/filesystem/operations.hpp>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <sys/stat.h>
@@ -15,7 +15,8 @@ namespace {
 
 int keygen(const fs::path& file, const Common& common) {
   if (fs::exists(file)) {
-    throw Error(ErrorKind::input, fmt::format("'{}' is there already", file.string()), "a key that is lost cannot be made again: choose another name");
+    throw Error(ErrorKind::input, fmt::format("'{}' is there already", file.string()),
+                "a key that is lost cannot be made again: choose another name");
   }
   const sign::SecretKey key = sign::SecretKey::generate();
   write_file_atomically(file, key.to_base64() + "\n", S_IRUSR | S_IWUSR);
@@ -23,7 +24,10 @@ int keygen(const fs::path& file, const Common& common) {
   const fs::path public_file = file.string() + ".pub";
   write_file_atomically(public_file, public_key + "\n");
   if (common.json) {
-    fmt::print("{}\n", nlohmann::json({{"key_file", file.string()}, {"public_key_file", public_file.string()}, {"public_key", public_key}}).dump());
+    fmt::print("{}\n",
+               nlohmann::json(
+                   {{"key_file", file.string()}, {"public_key_file", public_file.string()}, {"public_key", public_key}})
+                   .dump());
   } else {
     fmt::print("{}\n", public_key);
   }

@@ -1,5 +1,5 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "build/signing_key.hpp"
@@ -16,7 +16,9 @@ int plan(const fs::path& file, const Common& common) {
   const sign::SecretKey key = build::signing_key(recipe.sign, *events);
   nlohmann::json links = nlohmann::json::array();
   for (const auto& link : build::plan_chain(workspace, build::layers_of(recipe, lock, key))) {
-    links.push_back({{"name", link.name}, {"commit", link.commit ? nlohmann::json(*link.commit) : nlohmann::json()}, {"found", link.commit.has_value()}});
+    links.push_back({{"name", link.name},
+                     {"commit", link.commit ? nlohmann::json(*link.commit) : nlohmann::json()},
+                     {"found", link.commit.has_value()}});
     if (!common.json) fmt::print("{:<24} {}\n", link.name, link.commit ? "found  " + *link.commit : "to be made");
   }
   if (common.json) fmt::print("{}\n", nlohmann::json({{"name", recipe.name}, {"layers", links}}).dump());

@@ -1,5 +1,5 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/recipe_option.hpp"
@@ -24,8 +24,11 @@ int resolve(const ResolveOptions& options, const Common& common) {
   }
   const fs::path file = lock::path_for(recipe.file);
   if (common.json) {
-    nlohmann::json json = {{"lock_file", file.string()}, {"changed", !keep}, {"base", {{"ref", lock->base.ref}, {"commit", lock->base.commit}}}};
-    if (lock->agent_image) json["agent_image"] = {{"image", lock->agent_image->image}, {"digest", lock->agent_image->digest}};
+    nlohmann::json json = {{"lock_file", file.string()},
+                           {"changed", !keep},
+                           {"base", {{"ref", lock->base.ref}, {"commit", lock->base.commit}}}};
+    if (lock->agent_image)
+      json["agent_image"] = {{"image", lock->agent_image->image}, {"digest", lock->agent_image->digest}};
     fmt::print("{}\n", json.dump());
   } else {
     if (keep) events->note(fmt::format("{} is there and stays as it is; --update renews it", file.string()));

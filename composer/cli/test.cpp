@@ -1,9 +1,9 @@
 #include <chrono>
 #include <map>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <boost/filesystem/operations.hpp>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "agent/profile.hpp"
@@ -48,11 +48,13 @@ void expect_agent(boot::BootTest& test, const recipe::Agent& wanted) {
 // Builds what is not built yet, and tests exactly that.
 boot::BootTest test_of_recipe(const TestOptions& options, const Common& common, Events& events) {
   const recipe::Recipe recipe = recipe::load(options.target);
-  if (!recipe.agent) throw Error(ErrorKind::input, fmt::format("'{}' has no [agent]: nothing would register", options.target.string()));
+  if (!recipe.agent)
+    throw Error(ErrorKind::input, fmt::format("'{}' has no [agent]: nothing would register", options.target.string()));
   build::Workspace workspace = open_workspace(common, events);
   const lock::Lock lock = lock_of(recipe, workspace, events);
   const sign::SecretKey key = build::signing_key(recipe.sign, events);
-  const build::BuildReport built = build::run_build(recipe, lock, key, workspace, {common.workspace, common.out, build::Goal::disk}, events);
+  const build::BuildReport built =
+      build::run_build(recipe, lock, key, workspace, {common.workspace, common.out, build::Goal::disk}, events);
   boot::BootTest test = common_part(options, common);
   test.disk = built.disks.front().path;
   test.format = built.disks.front().format;
@@ -90,9 +92,15 @@ int test_target(const TestOptions& options, const Common& common) {
 
 Action add_test(CLI::App& command) {
   auto options = std::make_shared<TestOptions>();
-  command.add_option("RECIPE|IMAGE", options->target, "A recipe (*.toml), which is built first, or a disk image (raw, qcow2)")->required();
-  command.add_option("--firmware", options->firmware, "What boots it")->check(CLI::IsMember({"bios", "uefi"}))->capture_default_str();
-  command.add_flag("--second-deployment", options->second_deployment, "Then deploy once more in the guest, reboot, and wait again");
+  command
+      .add_option("RECIPE|IMAGE", options->target,
+                  "A recipe (*.toml), which is built first, or a disk image (raw, qcow2)")
+      ->required();
+  command.add_option("--firmware", options->firmware, "What boots it")
+      ->check(CLI::IsMember({"bios", "uefi"}))
+      ->capture_default_str();
+  command.add_flag("--second-deployment", options->second_deployment,
+                   "Then deploy once more in the guest, reboot, and wait again");
   command.add_option("--timeout", options->timeout_s, "Seconds for each boot")->capture_default_str();
   command.add_option("--logs", options->logs, "Where console, requests and report go (default: OUT/boot-FIRMWARE)");
   command.add_option("--grow", options->grow_gib, "Give the machine a disk of so many GiB, to see the image grow");

@@ -14,7 +14,9 @@
 namespace compose::layers {
 namespace {
 
-std::string image_of(const recipe::Agent& wanted, const agent::Profile& profile) { return wanted.image.value_or(profile.image); }
+std::string image_of(const recipe::Agent& wanted, const agent::Profile& profile) {
+  return wanted.image.value_or(profile.image);
+}
 
 // As people wrote it: the lock is kept beside the recipe and must not name a folder of one machine.
 std::string image_as_written(const recipe::Agent& wanted, const agent::Profile& profile) {
@@ -45,9 +47,10 @@ void put(ostree::Tree& tree, const agent::GeneratedFile& file) {
   }
 }
 
-std::string make(Context& context, const recipe::Agent& wanted, const agent::Profile& profile, const std::string& digest, const std::string& previous) {
-  const oci::Image image =
-      oci::fetch_image(oci::parse_image_reference(image_of(wanted, profile)), digest, profile.image_name, context.cache / "images", context.events);
+std::string make(Context& context, const recipe::Agent& wanted, const agent::Profile& profile,
+                 const std::string& digest, const std::string& previous) {
+  const oci::Image image = oci::fetch_image(oci::parse_image_reference(image_of(wanted, profile)), digest,
+                                            profile.image_name, context.cache / "images", context.events);
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
   check_requirements(tree, profile);
@@ -58,12 +61,13 @@ std::string make(Context& context, const recipe::Agent& wanted, const agent::Pro
   return commit;
 }
 
-// Everything the profile and the recipe decide. The image's id is not known before the image is there; its digest stands
-// for it.
+// Everything the profile and the recipe decide. The image's id is not known before the image is there; its digest
+// stands for it.
 std::string describe(const recipe::Agent& wanted, const agent::Profile& profile, const std::string& digest) {
   std::string text = fmt::format("image {} as {} at {}\n", digest, profile.image_name, profile.image_archive);
   for (const auto& file : agent::render(profile, settings_of(wanted, "sha256:" + std::string(64, '0')))) {
-    text += fmt::format("{:?} {:o} {}:{} {:?} {}\n", file.path, file.meta.mode, file.meta.uid, file.meta.gid, file.symlink_target, sha256_hex(file.content));
+    text += fmt::format("{:?} {:o} {}:{} {:?} {}\n", file.path, file.meta.mode, file.meta.uid, file.meta.gid,
+                        file.symlink_target, sha256_hex(file.content));
   }
   return text;
 }
@@ -81,7 +85,8 @@ Layer agent_layer(const recipe::Agent& wanted, const lock::Lock& lock) {
   const std::string image = image_as_written(wanted, profile);
   if (!lock.agent_image || lock.agent_image->image != image) {
     throw Error(ErrorKind::input,
-                lock.agent_image ? fmt::format("the lock pins the agent image '{}', the recipe asks for '{}'", lock.agent_image->image, image)
+                lock.agent_image ? fmt::format("the lock pins the agent image '{}', the recipe asks for '{}'",
+                                               lock.agent_image->image, image)
                                  : fmt::format("the lock pins no agent image, the recipe asks for '{}'", image),
                 "run 'atomic-compose resolve --update' to renew the lock");
   }
@@ -89,7 +94,9 @@ Layer agent_layer(const recipe::Agent& wanted, const lock::Lock& lock) {
   Layer layer;
   layer.name = "agent";
   layer.inputs = describe(wanted, profile, digest);
-  layer.make = [wanted, profile, digest](Context& context, const std::string& previous) { return make(context, wanted, profile, digest, previous); };
+  layer.make = [wanted, profile, digest](Context& context, const std::string& previous) {
+    return make(context, wanted, profile, digest, previous);
+  };
   return layer;
 }
 

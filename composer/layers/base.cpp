@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include <boost/filesystem/operations.hpp>
 #include <fmt/format.h>
+#include <boost/filesystem/operations.hpp>
 
 #include "ostree/pull.hpp"
 #include "ostree/tree.hpp"
@@ -29,8 +29,9 @@ ostree::PullSource source_of(const recipe::Base& base) {
 // A key outside the project is looked for only now.
 void need_key(const fs::path& file) {
   if (fs::is_regular_file(file)) return;
-  throw Error(ErrorKind::input, fmt::format("there is no GPG key file '{}', which [base] verify.gpg names", file.string()),
-              "get the key from whoever signs the base, compare its fingerprint, and put it there or name another file");
+  throw Error(
+      ErrorKind::input, fmt::format("there is no GPG key file '{}', which [base] verify.gpg names", file.string()),
+      "get the key from whoever signs the base, compare its fingerprint, and put it there or name another file");
 }
 
 std::string describe(const recipe::Verify& verify) {
@@ -54,7 +55,8 @@ void check_ed25519(ostree::Repository& repository, const recipe::Base& base, con
   if (valid) return;
   throw Error(ErrorKind::mismatch,
               fmt::format("commit {} of '{}' {}", commit, base.ref,
-                          signatures.empty() ? "carries no Ed25519 signature" : "carries no Ed25519 signature by the key of [base] verify.ed25519"),
+                          signatures.empty() ? "carries no Ed25519 signature"
+                                             : "carries no Ed25519 signature by the key of [base] verify.ed25519"),
               "name the key that signs this repository, or set verify = \"none\" to accept unsigned commits");
 }
 

@@ -2,8 +2,8 @@
 
 #include <sys/stat.h>
 
-#include <boost/algorithm/string/join.hpp>
 #include <fmt/format.h>
+#include <boost/algorithm/string/join.hpp>
 
 #include "layers/lint.hpp"
 #include "ostree/labels.hpp"
@@ -13,7 +13,8 @@
 namespace compose::layers {
 namespace {
 
-// Layers label what they add by the policy they found. A later layer may have brought another policy: the final one counts.
+// Layers label what they add by the policy they found. A later layer may have brought another policy: the final one
+// counts.
 void relabel_added(Context& context, ostree::Tree& tree, const std::string& base, const std::string& previous) {
   const auto label = ostree::load_labels(context.repository, previous, context.scratch);
   if (!label) return;
@@ -31,12 +32,15 @@ void relabel_added(Context& context, ostree::Tree& tree, const std::string& base
 void check_lint(Context& context, const std::string& base, const std::string& commit) {
   const auto findings = lint(context.repository, base, commit);
   if (findings.empty()) return;
-  std::string text = fmt::format("the tree would not work on a host: {} problem{}", findings.size(), findings.size() == 1 ? "" : "s");
-  for (const auto& finding : findings) text += fmt::format("\n  [{}] {}: {}\n    fix: {}", finding.id, finding.path, finding.problem, finding.fix);
+  std::string text =
+      fmt::format("the tree would not work on a host: {} problem{}", findings.size(), findings.size() == 1 ? "" : "s");
+  for (const auto& finding : findings)
+    text += fmt::format("\n  [{}] {}: {}\n    fix: {}", finding.id, finding.path, finding.problem, finding.fix);
   throw Error(ErrorKind::input, text);
 }
 
-ostree::CommitMetadata metadata_of(Context& context, const Release& release, const std::string& base, const std::string& kernel) {
+ostree::CommitMetadata metadata_of(Context& context, const Release& release, const std::string& base,
+                                   const std::string& kernel) {
   ostree::CommitMetadata metadata;
   metadata.subject = fmt::format("{} {}", release.name, release.version);
   metadata.timestamp = ostree::commit_timestamp(context.repository, base);
@@ -49,12 +53,14 @@ ostree::CommitMetadata metadata_of(Context& context, const Release& release, con
   return metadata;
 }
 
-std::string make(Context& context, const Release& release, const std::string& base, const sign::SecretKey& key, const std::string& previous) {
+std::string make(Context& context, const Release& release, const std::string& base, const sign::SecretKey& key,
+                 const std::string& previous) {
   check_lint(context, base, previous);
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
   relabel_added(context, tree, base, previous);
-  tree.put_file("/usr/share/ostree/trusted.ed25519.d/" + release.name, {0, 0, S_IFREG | 0644U, {}}, sign::to_base64(key.public_key()) + "\n");
+  tree.put_file("/usr/share/ostree/trusted.ed25519.d/" + release.name, {0, 0, S_IFREG | 0644U, {}},
+                sign::to_base64(key.public_key()) + "\n");
   const std::string commit = tree.commit(metadata_of(context, release, base, kernel_version(tree)));
   transaction.commit();
   ostree::set_commit_signature(context.repository, commit, key.sign(ostree::commit_bytes(context.repository, commit)));
@@ -66,9 +72,11 @@ std::string make(Context& context, const Release& release, const std::string& ba
 Layer finish_layer(const Release& release, const std::string& base, const sign::SecretKey& key) {
   Layer layer;
   layer.name = "finish";
-  layer.inputs = fmt::format("name {}\nversion {}\nref {}\nlock {}\nbase {}\nkey {}\n", release.name, release.version, release.ref,
-                             release.lock_digest, base, sign::to_base64(key.public_key()));
-  layer.make = [release, base, &key](Context& context, const std::string& previous) { return make(context, release, base, key, previous); };
+  layer.inputs = fmt::format("name {}\nversion {}\nref {}\nlock {}\nbase {}\nkey {}\n", release.name, release.version,
+                             release.ref, release.lock_digest, base, sign::to_base64(key.public_key()));
+  layer.make = [release, base, &key](Context& context, const std::string& previous) {
+    return make(context, release, base, key, previous);
+  };
   return layer;
 }
 

@@ -9,7 +9,7 @@
 namespace compose::layers {
 
 struct Release {
-  std::string name;     // the recipe's: names the public key's file in the image
+  std::string name;  // the recipe's: names the public key's file in the image
   std::string version;
   std::string ref;
   std::string lock_digest;

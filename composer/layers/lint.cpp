@@ -5,10 +5,10 @@
 
 #include <fnmatch.h>
 
+#include <fmt/format.h>
 #include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/join.hpp>
 #include <boost/algorithm/string/split.hpp>
-#include <fmt/format.h>
 
 #include "layers/users.hpp"
 #include "support/error.hpp"
@@ -42,15 +42,18 @@ std::vector<std::string> kernels(const Tree& tree) {
 
 void check_layout(const Tree& tree, Findings& findings) {
   if (tree.lookup("/etc") && tree.lookup("/usr/etc")) {
-    findings.push_back({"etc-and-usr-etc", "/etc", "a deployment's /etc is made from /usr/etc, and OSTree refuses a tree with both",
+    findings.push_back({"etc-and-usr-etc", "/etc",
+                        "a deployment's /etc is made from /usr/etc, and OSTree refuses a tree with both",
                         "move the files to /usr/etc (an overlay's etc/ goes there by itself)"});
   }
   for (const auto& [name, kind] : tree.list("/var")) {
-    findings.push_back({"var-not-empty", "/var/" + name, "/var belongs to the host: content of the commit's never reaches a host that exists",
+    findings.push_back({"var-not-empty", "/var/" + name,
+                        "/var belongs to the host: content of the commit's never reaches a host that exists",
                         "ship content below /usr and create it with a tmpfiles.d line"});
   }
   for (const auto& [name, kind] : tree.list("/boot")) {
-    findings.push_back({"boot-not-empty", "/boot/" + name, "/boot is written at deployment, from /usr/lib/modules/VERSION",
+    findings.push_back({"boot-not-empty", "/boot/" + name,
+                        "/boot is written at deployment, from /usr/lib/modules/VERSION",
                         "put the kernel at /usr/lib/modules/VERSION/vmlinuz"});
   }
 }
@@ -60,12 +63,14 @@ void check_kernel(const Tree& tree, Findings& findings) {
   if (found.size() != 1) {
     findings.push_back({"one-kernel", "/usr/lib/modules",
                         found.empty() ? "there is no VERSION/vmlinuz: nothing to boot"
-                                      : fmt::format("more than one kernel ({}): OSTree cannot choose", boost::algorithm::join(found, ", ")),
+                                      : fmt::format("more than one kernel ({}): OSTree cannot choose",
+                                                    boost::algorithm::join(found, ", ")),
                         "the tree must have exactly one kernel"});
     return;
   }
   if (!tree.lookup("/usr/lib/modules/" + found.front() + "/initramfs.img")) {
-    findings.push_back({"no-initramfs", "/usr/lib/modules/" + found.front(), "there is no initramfs.img: the deployment's root is never mounted",
+    findings.push_back({"no-initramfs", "/usr/lib/modules/" + found.front(),
+                        "there is no initramfs.img: the deployment's root is never mounted",
                         "build it with dracut's ostree module"});
   }
 }
@@ -76,7 +81,9 @@ void check_tmpfiles_line(const std::string& path, const std::string& line, const
   const auto check = [&](const std::string& name, const auto& ids, const char* what) {
     const bool number = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
     if (name == "-" || name.empty() || number || name.starts_with("%") || ids.count(name) > 0) return;
-    findings.push_back({"tmpfiles-unknown-owner", path, fmt::format("'{}' names the {} '{}', which the tree does not know: '{}' is not created", words[1], what, name, words[1]),
+    findings.push_back({"tmpfiles-unknown-owner", path,
+                        fmt::format("'{}' names the {} '{}', which the tree does not know: '{}' is not created",
+                                    words[1], what, name, words[1]),
                         "add it with sysusers.d, or use root"});
   };
   const auto plain = [](std::string name) { return name.starts_with(":") ? name.substr(1) : name; };
@@ -88,7 +95,8 @@ void check_tmpfiles(const Tree& tree, const Users& users, Findings& findings) {
   const std::string folder = "/usr/lib/tmpfiles.d";
   for (const auto& [name, kind] : tree.list(folder)) {
     if (kind != ostree::NodeKind::file || !name.ends_with(".conf")) continue;
-    for (const auto& line : lines_of(tree.read(folder + "/" + name))) check_tmpfiles_line(folder + "/" + name, line, users, findings);
+    for (const auto& line : lines_of(tree.read(folder + "/" + name)))
+      check_tmpfiles_line(folder + "/" + name, line, users, findings);
   }
 }
 
@@ -104,7 +112,8 @@ std::vector<std::pair<bool, std::string>> preset_rules(const Tree& tree) {
   for (const auto& [name, path] : files) {
     for (const auto& line : lines_of(tree.read(path))) {
       const auto words = words_of(line);
-      if (words.size() >= 2 && (words[0] == "enable" || words[0] == "disable")) rules.emplace_back(words[0] == "enable", words[1]);
+      if (words.size() >= 2 && (words[0] == "enable" || words[0] == "disable"))
+        rules.emplace_back(words[0] == "enable", words[1]);
     }
   }
   return rules;
@@ -117,7 +126,8 @@ bool is_unit(const std::string& name) {
   return false;
 }
 
-// A rule that names the unit itself says what its author wants; a catch-all ("disable *") says only that nobody thought of it.
+// A rule that names the unit itself says what its author wants; a catch-all ("disable *") says only that nobody thought
+// of it.
 bool named_by_preset(const std::vector<std::pair<bool, std::string>>& rules, const std::string& unit) {
   for (const auto& [enable, pattern] : rules) {
     if (::fnmatch(pattern.c_str(), unit.c_str(), 0) == 0) return pattern != "*";
@@ -126,16 +136,20 @@ bool named_by_preset(const std::vector<std::pair<bool, std::string>>& rules, con
 }
 
 // systemd runs preset-all on the first boot of a machine without an id: a unit that was merely linked is off then.
-void check_presets(ostree::Repository& repository, const Tree& tree, const std::string& base, const std::string& commit, Findings& findings) {
+void check_presets(ostree::Repository& repository, const Tree& tree, const std::string& base, const std::string& commit,
+                   Findings& findings) {
   const auto rules = preset_rules(tree);
   const std::string folder = "/usr/lib/systemd/system/";
   ostree::for_each_added(repository, base, commit, [&](const std::string& path, const ostree::Node& node) {
     if (!path.starts_with(folder) || node.kind != ostree::NodeKind::file) return;
     const std::string name = path.substr(folder.size());
-    if (name.find('/') != std::string::npos || !is_unit(name) || tree.read(path).find("[Install]") == std::string::npos) return;
+    if (name.find('/') != std::string::npos || !is_unit(name) || tree.read(path).find("[Install]") == std::string::npos)
+      return;
     if (named_by_preset(rules, name)) return;
-    findings.push_back({"unit-without-preset", path, "no preset names this unit: whether it starts on a new host is left to the distribution's default",
-                        fmt::format("add /usr/lib/systemd/system-preset/40-NAME.preset with 'enable {0}' (or 'disable {0}')", name)});
+    findings.push_back(
+        {"unit-without-preset", path,
+         "no preset names this unit: whether it starts on a new host is left to the distribution's default",
+         fmt::format("add /usr/lib/systemd/system-preset/40-NAME.preset with 'enable {0}' (or 'disable {0}')", name)});
   });
 }
 
@@ -155,7 +169,8 @@ std::vector<Finding> lint(ostree::Repository& repository, const std::string& bas
 std::string kernel_version(const ostree::Tree& tree) {
   const auto found = kernels(tree);
   if (found.size() == 1) return found.front();
-  throw Error(ErrorKind::input, fmt::format("the tree has {} kernels in /usr/lib/modules, expected exactly one", found.size()));
+  throw Error(ErrorKind::input,
+              fmt::format("the tree has {} kernels in /usr/lib/modules, expected exactly one", found.size()));
 }
 
 }  // namespace compose::layers

@@ -10,7 +10,7 @@
 namespace compose::layers {
 
 struct Finding {
-  std::string id;       // stable: "etc-and-usr-etc"
+  std::string id;  // stable: "etc-and-usr-etc"
   std::string path;
   std::string problem;  // why it fails on the host
   std::string fix;      // what to do in the recipe or overlay

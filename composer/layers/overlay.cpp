@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/filesystem/operations.hpp>
 #include <fmt/format.h>
+#include <boost/filesystem/operations.hpp>
 
 #include "layers/users.hpp"
 #include "ostree/transaction.hpp"
@@ -81,18 +81,21 @@ Item read_item(const fs::path& source, const std::string& relative) {
     case S_IFLNK:
       item.target = fs::read_symlink(source).string();
       if (leaves_tree(relative, item.target)) {
-        refuse(source, fmt::format("is a link to '{}', which leads out of the tree", item.target), "link to a path within the image");
+        refuse(source, fmt::format("is a link to '{}', which leads out of the tree", item.target),
+               "link to a path within the image");
       }
       break;
     case S_IFREG:
       if (is_private_key(source)) {
-        refuse(source, "holds a private key", "an image is read by everybody who runs it: bring secrets with user data at first boot");
+        refuse(source, "holds a private key",
+               "an image is read by everybody who runs it: bring secrets with user data at first boot");
       }
       item.ownership.mode = (info.st_mode & 0111U) != 0 ? 0755U : 0644U;
       item.digest = sha256_of_file(source);
       break;
     default:
-      refuse(source, "is a device node, a pipe or a socket", "only files, folders and symbolic links can be part of an overlay");
+      refuse(source, "is a device node, a pipe or a socket",
+             "only files, folders and symbolic links can be part of an overlay");
   }
   return item;
 }
@@ -100,7 +103,7 @@ Item read_item(const fs::path& source, const std::string& relative) {
 std::map<std::string, Item> read_items(const fs::path& folder) {
   std::map<std::string, Item> items;
   for (fs::recursive_directory_iterator entry(folder), end; entry != end; ++entry) {
-    const std::string relative = fs::relative(entry->path(), folder).string();
+    const std::string relative = entry->path().lexically_relative(folder).string();
     if (relative == settings_name) continue;
     items.emplace(relative, read_item(entry->path(), relative));
   }
@@ -132,7 +135,8 @@ void apply_settings(const fs::path& folder, std::map<std::string, Item>& items) 
     ownership.group = table.string("group").value_or("root");
     if (const auto text = table.string("mode")) {
       const auto mode = parse_mode(*text);
-      if (!mode) table.error("mode", fmt::format("'{}' is not a file mode; expected octal digits such as \"0750\"", *text));
+      if (!mode)
+        table.error("mode", fmt::format("'{}' is not a file mode; expected octal digits such as \"0750\"", *text));
       if (mode) ownership.mode = mode;
     }
     table.finish();
@@ -141,14 +145,17 @@ void apply_settings(const fs::path& folder, std::map<std::string, Item>& items) 
   diagnostics.throw_if_any();
 }
 
-std::uint32_t id_of(const std::map<std::string, std::optional<std::uint32_t>>& ids, const std::string& name, const Item& item) {
+std::uint32_t id_of(const std::map<std::string, std::optional<std::uint32_t>>& ids, const std::string& name,
+                    const Item& item) {
   std::uint32_t value = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), value);
   if (error == std::errc() && end == name.data() + name.size()) return value;
   const auto found = ids.find(name);
   if (found != ids.end() && found->second) return *found->second;
-  throw Error(ErrorKind::input, fmt::format("overlay file '{}' belongs to '{}', which the tree does not know", item.source.string(), name),
-              "name a user of the base's passwd with a fixed number, or give the number itself");
+  throw Error(
+      ErrorKind::input,
+      fmt::format("overlay file '{}' belongs to '{}', which the tree does not know", item.source.string(), name),
+      "name a user of the base's passwd with a fixed number, or give the number itself");
 }
 
 void put(ostree::Tree& tree, const Users& users, const Item& item) {
@@ -157,7 +164,8 @@ void put(ostree::Tree& tree, const Users& users, const Item& item) {
   meta.gid = id_of(users.groups, item.ownership.group, item);
   meta.mode = item.type | item.ownership.mode.value_or(0777U);
   if (item.path == "/var" || item.path.starts_with("/var/")) {
-    refuse(item.source, "is below /var", "a commit's /var is empty: create it on the host with a tmpfiles.d line, content below /usr");
+    refuse(item.source, "is below /var",
+           "a commit's /var is empty: create it on the host with a tmpfiles.d line, content below /usr");
   }
   if (item.type == S_IFDIR) {
     const bool there = tree.lookup(item.path).has_value();
@@ -172,8 +180,8 @@ void put(ostree::Tree& tree, const Users& users, const Item& item) {
 std::string describe(const std::map<std::string, Item>& items) {
   std::string text;
   for (const auto& [relative, item] : items) {
-    text += fmt::format("{:?} {:o} {:o} {}:{} {:?} {}\n", relative, item.type, item.ownership.mode.value_or(0), item.ownership.owner,
-                        item.ownership.group, item.target, item.digest);
+    text += fmt::format("{:?} {:o} {:o} {}:{} {:?} {}\n", relative, item.type, item.ownership.mode.value_or(0),
+                        item.ownership.owner, item.ownership.group, item.target, item.digest);
   }
   return text;
 }

@@ -11,7 +11,8 @@ namespace {
 
 using Ids = std::map<std::string, std::optional<std::uint32_t>>;
 
-std::vector<std::string> split(const std::string& text, const char* separators, boost::algorithm::token_compress_mode_type mode) {
+std::vector<std::string> split(const std::string& text, const char* separators,
+                               boost::algorithm::token_compress_mode_type mode) {
   std::vector<std::string> parts;
   boost::algorithm::split(parts, text, boost::algorithm::is_any_of(separators), mode);
   return parts;

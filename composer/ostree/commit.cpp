@@ -21,8 +21,8 @@ Variant load_commit(Repository& repository, const std::string& commit) {
 Variant load_detached_metadata(Repository& repository, const std::string& commit) {
   GErrorSlot error;
   GVariant* variant = nullptr;
-  check(ostree_repo_read_commit_detached_metadata(repository.raw(), commit.c_str(), &variant, nullptr, error.out()), error,
-        fmt::format("loading the signatures of commit {}", commit));
+  check(ostree_repo_read_commit_detached_metadata(repository.raw(), commit.c_str(), &variant, nullptr, error.out()),
+        error, fmt::format("loading the signatures of commit {}", commit));
   return Variant(variant);
 }
 
@@ -83,7 +83,8 @@ DirectoryEntries load_directory(OstreeRepo* repo, const std::string& checksum) {
 
 using Visit = std::function<void(const std::string& path, const Node& node)>;
 
-void visit_added(OstreeRepo* repo, const std::string& path, const std::string& from, const std::string& to, const Visit& visit) {
+void visit_added(OstreeRepo* repo, const std::string& path, const std::string& from, const std::string& to,
+                 const Visit& visit) {
   if (from == to) return;
   const DirectoryEntries before = load_directory(repo, from);
   const DirectoryEntries after = load_directory(repo, to);
@@ -166,8 +167,9 @@ void set_commit_signature(Repository& repository, const std::string& commit, con
   g_variant_builder_add(&builder, "{sv}", ed25519_key, g_variant_new_array(G_VARIANT_TYPE("ay"), &bytes, 1));
   const Variant metadata(g_variant_ref_sink(g_variant_builder_end(&builder)));
   GErrorSlot error;
-  check(ostree_repo_write_commit_detached_metadata(repository.raw(), commit.c_str(), metadata.get(), nullptr, error.out()), error,
-        fmt::format("storing the signature of commit {}", commit));
+  check(ostree_repo_write_commit_detached_metadata(repository.raw(), commit.c_str(), metadata.get(), nullptr,
+                                                   error.out()),
+        error, fmt::format("storing the signature of commit {}", commit));
 }
 
 }  // namespace compose::ostree

@@ -110,8 +110,9 @@ class Reader {
   std::optional<std::size_t> add_detached(const std::string& checksum) {
     GErrorSlot error;
     GVariant* variant = nullptr;
-    check(ostree_repo_read_commit_detached_metadata(repository_.raw(), checksum.c_str(), &variant, nullptr, error.out()),
-          error, fmt::format("reading the signatures of commit {}", checksum), ErrorKind::input);
+    check(
+        ostree_repo_read_commit_detached_metadata(repository_.raw(), checksum.c_str(), &variant, nullptr, error.out()),
+        error, fmt::format("reading the signatures of commit {}", checksum), ErrorKind::input);
     const Variant owned(variant);
     if (variant == nullptr) return std::nullopt;
     return add_metadata(checksum, "commitmeta", variant);
@@ -188,7 +189,7 @@ class Reader {
   void read_file_object(FileObject& file) {
     const fs::path path = content_.path_of(file);
     const ssize_t size = ::lgetxattr(path.c_str(), "user.ostreemeta", buffer_.data(), buffer_.size());
-    struct stat status{};
+    struct stat status {};
     if (size < 0 || ::lstat(path.c_str(), &status) != 0) throw_errno("reading the object", path.string(), errno);
     const Variant variant = variant_of({buffer_.data(), static_cast<std::size_t>(size)}, "(uuua(ayay))");
     if (g_variant_is_normal_form(variant.get()) == FALSE) throw_invalid(file.checksum, "its metadata is malformed");
@@ -217,7 +218,8 @@ class Reader {
 
 ChainContent read_chain(const Repository& repository, const std::vector<std::string>& commits) {
   if (ostree_repo_get_mode(repository.raw()) != OSTREE_REPO_MODE_BARE_USER) {
-    throw Error(ErrorKind::input, fmt::format("the repository '{}' is not in mode bare-user", repository.path().string()));
+    throw Error(ErrorKind::input,
+                fmt::format("the repository '{}' is not in mode bare-user", repository.path().string()));
   }
   Reader reader(repository);
   for (const auto& commit : commits) {
@@ -233,8 +235,9 @@ std::string encode_file_metadata(const FileMeta& meta) {
     g_variant_builder_add(&xattrs, "(@ay@ay)", g_variant_new_bytestring(name.c_str()),
                           g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, value.data(), value.size(), 1));
   }
-  const Variant variant(g_variant_ref_sink(g_variant_new("(uuu@a(ayay))", GUINT32_TO_BE(meta.uid), GUINT32_TO_BE(meta.gid),
-                                                         GUINT32_TO_BE(meta.mode), g_variant_builder_end(&xattrs))));
+  const Variant variant(
+      g_variant_ref_sink(g_variant_new("(uuu@a(ayay))", GUINT32_TO_BE(meta.uid), GUINT32_TO_BE(meta.gid),
+                                       GUINT32_TO_BE(meta.mode), g_variant_builder_end(&xattrs))));
   return {static_cast<const char*>(g_variant_get_data(variant.get())), g_variant_get_size(variant.get())};
 }
 

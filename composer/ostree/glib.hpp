@@ -40,7 +40,8 @@ class GErrorSlot {
 
   [[noreturn]] void raise(const std::string& doing, ErrorKind kind = ErrorKind::failed) const {
     if (is(G_IO_ERROR, G_IO_ERROR_NO_SPACE)) {
-      throw Error(kind, fmt::format("{}: {}", doing, message()), "free some space, or choose another place with --workspace");
+      throw Error(kind, fmt::format("{}: {}", doing, message()),
+                  "free some space, or choose another place with --workspace");
     }
     throw Error(kind, fmt::format("{}: {}", doing, message()));
   }
@@ -51,7 +52,8 @@ class GErrorSlot {
 
 // Throws when a libostree call returned false (or null).
 template <typename Result>
-void check(const Result& result, const GErrorSlot& error, const std::string& doing, ErrorKind kind = ErrorKind::failed) {
+void check(const Result& result, const GErrorSlot& error, const std::string& doing,
+           ErrorKind kind = ErrorKind::failed) {
   if (!result) error.raise(doing, kind);
 }
 

@@ -20,11 +20,13 @@ void check_out(Repository& repository, const std::string& commit, const std::str
   options.no_copy_fallback = FALSE;
   options.force_copy = TRUE;  // a hard link would let the configuration below change the repository's object
   GErrorSlot error;
-  check(ostree_repo_checkout_at(repository.raw(), &options, AT_FDCWD, target.c_str(), commit.c_str(), nullptr, error.out()), error,
-        fmt::format("reading the SELinux policy of commit {}", commit));
+  check(ostree_repo_checkout_at(repository.raw(), &options, AT_FDCWD, target.c_str(), commit.c_str(), nullptr,
+                                error.out()),
+        error, fmt::format("reading the SELinux policy of commit {}", commit));
 }
 
-// A tree may boot with SELinux off and still carry labels; libostree loads no policy whose configuration says "disabled".
+// A tree may boot with SELinux off and still carry labels; libostree loads no policy whose configuration says
+// "disabled".
 void switch_on(const fs::path& configuration) {
   static const std::regex disabled("(^|\n)SELINUX=disabled");
   write_file_atomically(configuration, std::regex_replace(read_file(configuration), disabled, "$1SELINUX=permissive"));
@@ -42,9 +44,10 @@ LabelFunction load_labels(Repository& repository, const std::string& commit, con
 
   const Object<GFile> file(g_file_new_for_path(root.path().c_str()));
   GErrorSlot error;
-  const std::shared_ptr<OstreeSePolicy> policy(ostree_sepolicy_new(file.get(), nullptr, error.out()), [](OstreeSePolicy* object) {
-    if (object != nullptr) g_object_unref(object);
-  });
+  const std::shared_ptr<OstreeSePolicy> policy(ostree_sepolicy_new(file.get(), nullptr, error.out()),
+                                               [](OstreeSePolicy* object) {
+                                                 if (object != nullptr) g_object_unref(object);
+                                               });
   check(policy, error, fmt::format("loading the SELinux policy of commit {}", commit), ErrorKind::input);
   if (ostree_sepolicy_get_name(policy.get()) == nullptr) return {};
   return [policy](const std::string& path, std::uint32_t mode) -> std::string {

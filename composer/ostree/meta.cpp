@@ -23,8 +23,8 @@ LoadedFile load_file(OstreeRepo* repo, const std::string& checksum, bool with_co
   GInputStream* content = nullptr;
   GFileInfo* info = nullptr;
   GVariant* xattrs = nullptr;
-  check(ostree_repo_load_file(repo, checksum.c_str(), with_content ? &content : nullptr, &info, with_xattrs ? &xattrs : nullptr,
-                              nullptr, error.out()),
+  check(ostree_repo_load_file(repo, checksum.c_str(), with_content ? &content : nullptr, &info,
+                              with_xattrs ? &xattrs : nullptr, nullptr, error.out()),
         error, fmt::format("loading the object {}.file", checksum));
   return {InputStream(content), FileInfo(info), Variant(xattrs)};
 }
@@ -99,8 +99,9 @@ std::string write_dirmeta(OstreeRepo* repo, const FileMeta& meta) {
   const Variant dirmeta(g_variant_ref_sink(ostree_create_directory_metadata(info_of(with_type).get(), xattrs.get())));
   GErrorSlot error;
   guchar* raw = nullptr;
-  check(ostree_repo_write_metadata(repo, OSTREE_OBJECT_TYPE_DIR_META, nullptr, dirmeta.get(), &raw, nullptr, error.out()), error,
-        "writing directory metadata");
+  check(
+      ostree_repo_write_metadata(repo, OSTREE_OBJECT_TYPE_DIR_META, nullptr, dirmeta.get(), &raw, nullptr, error.out()),
+      error, "writing directory metadata");
   const Handle<guchar, g_free> owned(raw);
   return owned_checksum(ostree_checksum_from_bytes(raw), error, "writing directory metadata");
 }
@@ -127,7 +128,8 @@ NodeKind file_kind(OstreeRepo* repo, const std::string& checksum) {
 std::string read_content(OstreeRepo* repo, const std::string& checksum, std::uint64_t limit_bytes) {
   const LoadedFile file = load_file(repo, checksum, true, false);
   const auto size = static_cast<std::uint64_t>(g_file_info_get_size(file.info.get()));
-  if (size > limit_bytes) throw Error(ErrorKind::failed, fmt::format("the object {}.file is larger than {} bytes", checksum, limit_bytes));
+  if (size > limit_bytes)
+    throw Error(ErrorKind::failed, fmt::format("the object {}.file is larger than {} bytes", checksum, limit_bytes));
   std::string text(size, '\0');
   gsize count = 0;
   GErrorSlot error;
@@ -140,16 +142,18 @@ std::string read_content(OstreeRepo* repo, const std::string& checksum, std::uin
 std::string write_small_file(OstreeRepo* repo, const FileMeta& meta, std::string_view content) {
   const Variant xattrs = to_variant(meta.xattrs);
   GErrorSlot error;
-  return owned_checksum(ostree_repo_write_regfile_inline(repo, nullptr, meta.uid, meta.gid, S_IFREG | (meta.mode & 07777U), xattrs.get(),
-                                                         reinterpret_cast<const guint8*>(content.data()), content.size(), nullptr, error.out()),
+  return owned_checksum(ostree_repo_write_regfile_inline(
+                            repo, nullptr, meta.uid, meta.gid, S_IFREG | (meta.mode & 07777U), xattrs.get(),
+                            reinterpret_cast<const guint8*>(content.data()), content.size(), nullptr, error.out()),
                         error, "writing a file object");
 }
 
-std::string write_file_from(OstreeRepo* repo, const FileMeta& meta, int fd, std::uint64_t size_bytes, const std::string& name) {
+std::string write_file_from(OstreeRepo* repo, const FileMeta& meta, int fd, std::uint64_t size_bytes,
+                            const std::string& name) {
   const Variant xattrs = to_variant(meta.xattrs);
   GErrorSlot error;
-  const Object<OstreeContentWriter> writer(
-      ostree_repo_write_regfile(repo, nullptr, meta.uid, meta.gid, S_IFREG | (meta.mode & 07777U), size_bytes, xattrs.get(), error.out()));
+  const Object<OstreeContentWriter> writer(ostree_repo_write_regfile(
+      repo, nullptr, meta.uid, meta.gid, S_IFREG | (meta.mode & 07777U), size_bytes, xattrs.get(), error.out()));
   check(writer, error, fmt::format("adding '{}'", name));
   std::vector<char> buffer(1U << 20U);
   while (true) {
@@ -157,18 +161,20 @@ std::string write_file_from(OstreeRepo* repo, const FileMeta& meta, int fd, std:
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw_errno("reading", name, errno);
     if (count == 0) break;
-    check(g_output_stream_write_all(G_OUTPUT_STREAM(writer.get()), buffer.data(), static_cast<gsize>(count), nullptr, nullptr, error.out()),
+    check(g_output_stream_write_all(G_OUTPUT_STREAM(writer.get()), buffer.data(), static_cast<gsize>(count), nullptr,
+                                    nullptr, error.out()),
           error, fmt::format("adding '{}'", name));
   }
-  return owned_checksum(ostree_content_writer_finish(writer.get(), nullptr, error.out()), error, fmt::format("adding '{}'", name));
+  return owned_checksum(ostree_content_writer_finish(writer.get(), nullptr, error.out()), error,
+                        fmt::format("adding '{}'", name));
 }
 
 std::string write_link(OstreeRepo* repo, const FileMeta& meta, const std::string& target) {
   const Variant xattrs = to_variant(meta.xattrs);
   GErrorSlot error;
   return owned_checksum(
-      ostree_repo_write_symlink(repo, nullptr, meta.uid, meta.gid, xattrs.get(), target.c_str(), nullptr, error.out()), error,
-      "writing a link object");
+      ostree_repo_write_symlink(repo, nullptr, meta.uid, meta.gid, xattrs.get(), target.c_str(), nullptr, error.out()),
+      error, "writing a link object");
 }
 
 std::string rewrite_object(OstreeRepo* repo, const std::string& checksum, const FileMeta& meta) {
@@ -183,8 +189,9 @@ std::string rewrite_object(OstreeRepo* repo, const std::string& checksum, const 
   GErrorSlot error;
   GInputStream* stream = nullptr;
   guint64 length = 0;
-  check(ostree_raw_file_to_content_stream(file.content.get(), info.get(), xattrs.get(), &stream, &length, nullptr, error.out()), error,
-        fmt::format("rewriting the object {}.file", checksum));
+  check(ostree_raw_file_to_content_stream(file.content.get(), info.get(), xattrs.get(), &stream, &length, nullptr,
+                                          error.out()),
+        error, fmt::format("rewriting the object {}.file", checksum));
   const InputStream owned_stream(stream);
   guchar* raw = nullptr;
   check(ostree_repo_write_content(repo, nullptr, stream, length, &raw, nullptr, error.out()), error,

@@ -28,7 +28,8 @@ std::string read_content(OstreeRepo* repo, const std::string& checksum, std::uin
 // Each needs an open transaction and returns the object's checksum.
 std::string write_small_file(OstreeRepo* repo, const FileMeta& meta, std::string_view content);
 // Reads exactly `size_bytes` from `fd`, in pieces; a shorter or longer file is an Error.
-std::string write_file_from(OstreeRepo* repo, const FileMeta& meta, int fd, std::uint64_t size_bytes, const std::string& name);
+std::string write_file_from(OstreeRepo* repo, const FileMeta& meta, int fd, std::uint64_t size_bytes,
+                            const std::string& name);
 std::string write_link(OstreeRepo* repo, const FileMeta& meta, const std::string& target);
 // The same content with other metadata.
 std::string rewrite_object(OstreeRepo* repo, const std::string& checksum, const FileMeta& meta);

@@ -25,8 +25,9 @@ void import_keys(OstreeRepo* repo, const std::string& remote, const fs::path& ke
   const Object<GFileInputStream> stream(g_file_read(file.get(), nullptr, error.out()));
   check(stream, error, fmt::format("reading the GPG key '{}'", key_file.string()), ErrorKind::input);
   guint imported = 0;
-  check(ostree_repo_remote_gpg_import(repo, remote.c_str(), G_INPUT_STREAM(stream.get()), nullptr, &imported, nullptr, error.out()), error,
-        fmt::format("importing the GPG key '{}'", key_file.string()), ErrorKind::input);
+  check(ostree_repo_remote_gpg_import(repo, remote.c_str(), G_INPUT_STREAM(stream.get()), nullptr, &imported, nullptr,
+                                      error.out()),
+        error, fmt::format("importing the GPG key '{}'", key_file.string()), ErrorKind::input);
 }
 
 std::string ensure_remote(Repository& repository, const PullSource& source) {
@@ -36,8 +37,8 @@ std::string ensure_remote(Repository& repository, const PullSource& source) {
   g_variant_dict_insert(options.get(), "gpg-verify-summary", "b", FALSE);
   const Variant variant(g_variant_ref_sink(g_variant_dict_end(options.get())));
   GErrorSlot error;
-  check(ostree_repo_remote_change(repository.raw(), nullptr, OSTREE_REPO_REMOTE_CHANGE_ADD_IF_NOT_EXISTS, name.c_str(), source.url.c_str(),
-                                  variant.get(), nullptr, error.out()),
+  check(ostree_repo_remote_change(repository.raw(), nullptr, OSTREE_REPO_REMOTE_CHANGE_ADD_IF_NOT_EXISTS, name.c_str(),
+                                  source.url.c_str(), variant.get(), nullptr, error.out()),
         error, fmt::format("configuring the remote '{}'", source.url));
   if (source.gpg_key_file) import_keys(repository.raw(), name, *source.gpg_key_file);
   return name;
@@ -46,18 +47,24 @@ std::string ensure_remote(Repository& repository, const PullSource& source) {
 [[noreturn]] void raise_pull_error(const GErrorSlot& error, const PullSource& source, const std::string& what) {
   const std::string message = fmt::format("pulling {} from '{}': {}", what, source.url, error.message());
   const std::string& text = error.message();
-  if (error.is(OSTREE_GPG_ERROR, OSTREE_GPG_ERROR_NO_SIGNATURE) || error.is(OSTREE_GPG_ERROR, OSTREE_GPG_ERROR_MISSING_KEY) ||
+  if (error.is(OSTREE_GPG_ERROR, OSTREE_GPG_ERROR_NO_SIGNATURE) ||
+      error.is(OSTREE_GPG_ERROR, OSTREE_GPG_ERROR_MISSING_KEY) ||
       error.is(OSTREE_GPG_ERROR, OSTREE_GPG_ERROR_INVALID_SIGNATURE) || text.find("GPG") != std::string::npos) {
-    throw Error(ErrorKind::mismatch, message, "[base] verify.gpg must be the key that signs this repository; verify = \"none\" accepts unsigned commits");
+    throw Error(
+        ErrorKind::mismatch, message,
+        "[base] verify.gpg must be the key that signs this repository; verify = \"none\" accepts unsigned commits");
   }
   if (text.find("orrupt") != std::string::npos) {
-    throw Error(ErrorKind::mismatch, message, "an object of the remote does not hash to its name: the remote or the way to it is damaged");
+    throw Error(ErrorKind::mismatch, message,
+                "an object of the remote does not hash to its name: the remote or the way to it is damaged");
   }
   if (error.is(G_IO_ERROR, G_IO_ERROR_NOT_FOUND)) {
-    throw Error(ErrorKind::input, message, "check [base] remote (or repo) and ref; 'ostree remote refs' lists what a remote has");
+    throw Error(ErrorKind::input, message,
+                "check [base] remote (or repo) and ref; 'ostree remote refs' lists what a remote has");
   }
   if (error.is(G_IO_ERROR, G_IO_ERROR_NO_SPACE)) error.raise(message);
-  if (source.url.starts_with("http")) throw Error(ErrorKind::unreachable, message, "what was fetched is kept: run again to go on");
+  if (source.url.starts_with("http"))
+    throw Error(ErrorKind::unreachable, message, "what was fetched is kept: run again to go on");
   throw Error(ErrorKind::failed, message);
 }
 
@@ -70,8 +77,10 @@ void on_progress(OstreeAsyncProgress* progress, gpointer data) noexcept {
   auto* bridge = static_cast<ProgressBridge*>(data);
   try {
     PullProgress values;
-    values.objects_done = ostree_async_progress_get_uint(progress, "fetched") + ostree_async_progress_get_uint(progress, "scanned-metadata");
-    values.objects_total = ostree_async_progress_get_uint(progress, "requested") + ostree_async_progress_get_uint(progress, "scanned-metadata");
+    values.objects_done = ostree_async_progress_get_uint(progress, "fetched") +
+                          ostree_async_progress_get_uint(progress, "scanned-metadata");
+    values.objects_total = ostree_async_progress_get_uint(progress, "requested") +
+                           ostree_async_progress_get_uint(progress, "scanned-metadata");
     values.bytes_done = ostree_async_progress_get_uint64(progress, "bytes-transferred");
     bridge->observer(values);
   } catch (...) {
@@ -79,7 +88,8 @@ void on_progress(OstreeAsyncProgress* progress, gpointer data) noexcept {
   }
 }
 
-void pull(Repository& repository, const PullSource& source, const std::string& what, int flags, const PullObserver& observer) {
+void pull(Repository& repository, const PullSource& source, const std::string& what, int flags,
+          const PullObserver& observer) {
   const std::string remote = ensure_remote(repository, source);
   const char* refs[] = {what.c_str(), nullptr};
   VariantDict options(g_variant_dict_new(nullptr));
@@ -92,9 +102,11 @@ void pull(Repository& repository, const PullSource& source, const std::string& w
   const Variant variant(g_variant_ref_sink(g_variant_dict_end(options.get())));
 
   ProgressBridge bridge{observer, nullptr};
-  Object<OstreeAsyncProgress> progress(observer ? ostree_async_progress_new_and_connect(on_progress, &bridge) : nullptr);
+  Object<OstreeAsyncProgress> progress(observer ? ostree_async_progress_new_and_connect(on_progress, &bridge)
+                                                : nullptr);
   GErrorSlot error;
-  const gboolean done = ostree_repo_pull_with_options(repository.raw(), remote.c_str(), variant.get(), progress.get(), nullptr, error.out());
+  const gboolean done = ostree_repo_pull_with_options(repository.raw(), remote.c_str(), variant.get(), progress.get(),
+                                                      nullptr, error.out());
   if (progress) ostree_async_progress_finish(progress.get());
   if (bridge.failure) std::rethrow_exception(bridge.failure);
   if (done == FALSE) raise_pull_error(error, source, fmt::format("'{}'", what));
@@ -116,7 +128,8 @@ void fetch_commit_object(Repository& repository, const PullSource& source, const
   pull(repository, source, commit, commit_only, {});
 }
 
-void pull_commit(Repository& repository, const PullSource& source, const std::string& commit, const PullObserver& observer) {
+void pull_commit(Repository& repository, const PullSource& source, const std::string& commit,
+                 const PullObserver& observer) {
   pull(repository, source, commit, OSTREE_REPO_PULL_FLAGS_UNTRUSTED, observer);
 }
 

@@ -23,13 +23,15 @@ struct PullProgress {
 using PullObserver = std::function<void(const PullProgress&)>;
 
 // Asks the source what `ref` is and fetches that commit object (not its content), with its signatures; GPG is checked
-// here. Throws Error: unreachable (4), input (3) when there is no such ref, mismatch (5) for a bad or missing signature.
+// here. Throws Error: unreachable (4), input (3) when there is no such ref, mismatch (5) for a bad or missing
+// signature.
 std::string fetch_commit_of_ref(Repository& repository, const PullSource& source, const std::string& ref);
 
 // Fetches the commit object `commit` alone, checked as above.
 void fetch_commit_object(Repository& repository, const PullSource& source, const std::string& commit);
 
 // Fetches all of `commit`; every object is checked against its checksum.
-void pull_commit(Repository& repository, const PullSource& source, const std::string& commit, const PullObserver& observer);
+void pull_commit(Repository& repository, const PullSource& source, const std::string& commit,
+                 const PullObserver& observer);
 
 }  // namespace compose::ostree

@@ -1,10 +1,11 @@
 #include "ostree/tree.hpp"
 
 #include <cerrno>
-#include <set>
 
 #include <fcntl.h>
 #include <sys/stat.h>
+
+#include <boost/algorithm/string/split.hpp>
 
 #include "ostree/glib.hpp"
 #include "ostree/meta.hpp"
@@ -19,12 +20,8 @@ MutableTree share(OstreeMutableTree* tree) { return MutableTree(static_cast<Ostr
 
 std::vector<std::string> split_path(const std::string& path) {
   std::vector<std::string> parts;
-  std::size_t start = 0;
-  while (start < path.size()) {
-    const std::size_t end = std::min(path.find('/', start), path.size());
-    if (end > start) parts.push_back(path.substr(start, end - start));
-    start = end + 1;
-  }
+  boost::algorithm::split(parts, path, [](char c) { return c == '/'; });
+  std::erase(parts, "");
   for (const auto& part : parts) {
     if (part == "." || part == "..") {
       throw Error(ErrorKind::input, fmt::format("'{}' is not a path within the tree", path));
@@ -48,7 +45,8 @@ struct Tree::State {
 
   OstreeRepo* repo() const { return repository.raw(); }
 
-  std::optional<std::string> file_checksum(OstreeMutableTree* tree, const std::string& name, MutableTree* subdirectory) const {
+  std::optional<std::string> file_checksum(OstreeMutableTree* tree, const std::string& name,
+                                           MutableTree* subdirectory) const {
     GErrorSlot error;
     char* checksum = nullptr;
     OstreeMutableTree* found = nullptr;
@@ -91,10 +89,13 @@ struct Tree::State {
     for (std::size_t part = 0; part <= index; ++part) parent += "/" + parts[part];
     const Node node = load_file_node(repo(), checksum);
     if (node.kind == NodeKind::symlink) {
-      throw Error(ErrorKind::input, fmt::format("'{}' cannot be added: '{}' is a symbolic link to '{}' in the tree", path, parent, node.symlink_target),
-                  parent == "/usr/local" || node.symlink_target.starts_with("var/")
-                      ? "what lives under /var is not part of a commit: ship it below /usr and create it with tmpfiles.d"
-                      : "name the path that the link leads to");
+      throw Error(
+          ErrorKind::input,
+          fmt::format("'{}' cannot be added: '{}' is a symbolic link to '{}' in the tree", path, parent,
+                      node.symlink_target),
+          parent == "/usr/local" || node.symlink_target.starts_with("var/")
+              ? "what lives under /var is not part of a commit: ship it below /usr and create it with tmpfiles.d"
+              : "name the path that the link leads to");
     }
     throw Error(ErrorKind::input, fmt::format("'{}' cannot be added: '{}' is a file in the tree", path, parent));
   }
@@ -110,7 +111,8 @@ struct Tree::State {
       if (!found) {
         GErrorSlot error;
         OstreeMutableTree* made = nullptr;
-        check(ostree_mutable_tree_ensure_dir(tree.get(), parts[index].c_str(), &made, error.out()), error, fmt::format("adding '{}'", so_far));
+        check(ostree_mutable_tree_ensure_dir(tree.get(), parts[index].c_str(), &made, error.out()), error,
+              fmt::format("adding '{}'", so_far));
         next.reset(made);
         write_directory_meta(made, labelled(so_far, {0, 0, S_IFDIR | 0755U, {}}));
       }
@@ -125,7 +127,8 @@ struct Tree::State {
     const MutableTree parent = ensure_directory(path, parts, parts.size() - 1);
     MutableTree existing;
     file_checksum(parent.get(), parts.back(), &existing);
-    if (existing) throw Error(ErrorKind::input, fmt::format("'{}' cannot be added as a file: it is a directory in the tree", path));
+    if (existing)
+      throw Error(ErrorKind::input, fmt::format("'{}' cannot be added as a file: it is a directory in the tree", path));
     GErrorSlot error;
     check(ostree_mutable_tree_replace_file(parent.get(), parts.back().c_str(), checksum.c_str(), error.out()), error,
           fmt::format("adding '{}'", path));
@@ -179,7 +182,8 @@ std::map<std::string, NodeKind> Tree::list(const std::string& path) const {
   gpointer name = nullptr;
   gpointer value = nullptr;
   g_hash_table_iter_init(&iter, ostree_mutable_tree_get_subdirs(directory.get()));
-  while (g_hash_table_iter_next(&iter, &name, &value) != FALSE) names.emplace(static_cast<const char*>(name), NodeKind::directory);
+  while (g_hash_table_iter_next(&iter, &name, &value) != FALSE)
+    names.emplace(static_cast<const char*>(name), NodeKind::directory);
   g_hash_table_iter_init(&iter, ostree_mutable_tree_get_files(directory.get()));
   while (g_hash_table_iter_next(&iter, &name, &value) != FALSE) {
     names.emplace(static_cast<const char*>(name), file_kind(state_->repo(), static_cast<const char*>(value)));
@@ -189,7 +193,8 @@ std::map<std::string, NodeKind> Tree::list(const std::string& path) const {
 
 std::string Tree::read(const std::string& path, std::uint64_t limit_bytes) const {
   const auto node = lookup(path);
-  if (!node || node->kind != NodeKind::file) throw Error(ErrorKind::failed, fmt::format("the tree has no file '{}'", path));
+  if (!node || node->kind != NodeKind::file)
+    throw Error(ErrorKind::failed, fmt::format("the tree has no file '{}'", path));
   return read_content(state_->repo(), node->checksum, limit_bytes);
 }
 
@@ -203,7 +208,8 @@ void Tree::put_file_from(const std::string& path, const FileMeta& meta, const fs
   const Fd fd = open_file(source, O_RDONLY);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) throw_errno("reading", source.string(), errno);
-  state_->place(path, write_file_from(state_->repo(), final_meta, fd.get(), static_cast<std::uint64_t>(info.st_size), source.string()));
+  state_->place(path, write_file_from(state_->repo(), final_meta, fd.get(), static_cast<std::uint64_t>(info.st_size),
+                                      source.string()));
 }
 
 void Tree::put_symlink(const std::string& path, const std::string& target, FileMeta meta) {
@@ -232,12 +238,13 @@ void Tree::set_meta(const std::string& path, const FileMeta& meta) {
 std::string Tree::commit(const CommitMetadata& metadata) {
   GErrorSlot error;
   GFile* root = nullptr;
-  check(ostree_repo_write_mtree(state_->repo(), state_->root.get(), &root, nullptr, error.out()), error, "writing the tree");
+  check(ostree_repo_write_mtree(state_->repo(), state_->root.get(), &root, nullptr, error.out()), error,
+        "writing the tree");
   const Object<GFile> owned_root(root);
   const Variant variant = to_variant(metadata);
   char* checksum = nullptr;
-  check(ostree_repo_write_commit_with_time(state_->repo(), nullptr, metadata.subject.c_str(), nullptr, variant.get(), OSTREE_REPO_FILE(root),
-                                           metadata.timestamp, &checksum, nullptr, error.out()),
+  check(ostree_repo_write_commit_with_time(state_->repo(), nullptr, metadata.subject.c_str(), nullptr, variant.get(),
+                                           OSTREE_REPO_FILE(root), metadata.timestamp, &checksum, nullptr, error.out()),
         error, "writing the commit");
   const CString owned(checksum);
   return checksum;

@@ -28,7 +28,7 @@ struct Node {
 // What to write into a commit besides the tree.
 struct CommitMetadata {
   std::string subject;
-  std::uint64_t timestamp = 0;                // seconds since 1970, from the inputs, never from the clock
+  std::uint64_t timestamp = 0;                 // seconds since 1970, from the inputs, never from the clock
   std::map<std::string, std::string> strings;  // `version`, `ostree.linux`, …
   std::map<std::string, bool> booleans;        // `ostree.bootable`
   std::string ref_binding;                     // ostree.ref-binding; empty: none
@@ -56,8 +56,8 @@ class Tree {
   // Content of a regular file; follows no links. Throws Error(failed) when it is absent or larger than the limit.
   std::string read(const std::string& path, std::uint64_t limit_bytes = 16U << 20U) const;
 
-  // Each replaces a file or link at `path`. A parent that is missing is made as root:root 0755. Throws Error(input) when
-  // a parent is a file or a symbolic link (the error says where the link leads), or when `path` is a directory.
+  // Each replaces a file or link at `path`. A parent that is missing is made as root:root 0755. Throws Error(input)
+  // when a parent is a file or a symbolic link (the error says where the link leads), or when `path` is a directory.
   void put_file(const std::string& path, const FileMeta& meta, std::string_view content);
   void put_file_from(const std::string& path, const FileMeta& meta, const fs::path& source);
   void put_symlink(const std::string& path, const std::string& target, FileMeta meta = {});

@@ -60,14 +60,16 @@ SecretKey SecretKey::parse(std::string_view text, std::string_view origin) {
   need_sodium();
   SecretKey key;
   if (!decode_base64(text, key.bytes_)) {
-    throw Error(ErrorKind::input, fmt::format("{} holds no Ed25519 secret key: expected 64 bytes as base64 on one line", origin),
+    throw Error(ErrorKind::input,
+                fmt::format("{} holds no Ed25519 secret key: expected 64 bytes as base64 on one line", origin),
                 "make one with 'atomic-compose keygen FILE'");
   }
   SecretKey derived;
   PublicKey public_key{};
   crypto_sign_seed_keypair(public_key.data(), derived.bytes_.data(), key.bytes_.data());
   if (sodium_memcmp(derived.bytes_.data(), key.bytes_.data(), key.bytes_.size()) != 0) {
-    throw Error(ErrorKind::input, fmt::format("{} holds a damaged Ed25519 key: its public half does not belong to its seed", origin));
+    throw Error(ErrorKind::input,
+                fmt::format("{} holds a damaged Ed25519 key: its public half does not belong to its seed", origin));
   }
   return key;
 }
@@ -77,8 +79,10 @@ SecretKey SecretKey::load(const fs::path& file) {
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) throw_errno("reading", file.string(), errno);
   if ((info.st_mode & 077U) != 0) {
-    throw Error(ErrorKind::input, fmt::format("the signing key '{}' can be read by others (mode {:04o})", file.string(), info.st_mode & 07777U),
-                fmt::format("chmod 600 '{}', and think about who may have read it", file.string()));
+    throw Error(
+        ErrorKind::input,
+        fmt::format("the signing key '{}' can be read by others (mode {:04o})", file.string(), info.st_mode & 07777U),
+        fmt::format("chmod 600 '{}', and think about who may have read it", file.string()));
   }
   return parse(read_file(file, 4096), fmt::format("'{}'", file.string()));
 }
@@ -93,7 +97,8 @@ std::string SecretKey::to_base64() const { return encode_base64(bytes_); }
 
 std::string SecretKey::sign(std::string_view message) const {
   std::string signature(crypto_sign_BYTES, '\0');
-  crypto_sign_detached(reinterpret_cast<unsigned char*>(signature.data()), nullptr, bytes_of(message), message.size(), bytes_.data());
+  crypto_sign_detached(reinterpret_cast<unsigned char*>(signature.data()), nullptr, bytes_of(message), message.size(),
+                       bytes_.data());
   return signature;
 }
 

@@ -50,8 +50,8 @@ struct Subdirectory {
 
 // A dirtree object. Names are valid (no '/', not "." or "..", at most 255 bytes) and no name is in both maps.
 struct DirectoryTree {
-  std::size_t object = 0;                             // index into metadata
-  std::map<std::string, std::size_t> files;           // name -> index into files
+  std::size_t object = 0;                    // index into metadata
+  std::map<std::string, std::size_t> files;  // name -> index into files
   std::map<std::string, Subdirectory> directories;
 };
 

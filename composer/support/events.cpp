@@ -65,8 +65,9 @@ class TextEvents final : public Events {
     const auto now = std::chrono::steady_clock::now();
     if (now - last_live_ < milliseconds(100)) return;
     last_live_ = now;
-    live_line(total == 0 ? fmt::format("  {:<10} {}", stage, human_amount(done, unit))
-                         : fmt::format("  {:<10} {} of {}", stage, human_amount(done, unit), human_amount(total, unit)));
+    live_line(total == 0
+                  ? fmt::format("  {:<10} {}", stage, human_amount(done, unit))
+                  : fmt::format("  {:<10} {} of {}", stage, human_amount(done, unit), human_amount(total, unit)));
   }
 
   void note(std::string_view text) override { permanent_line(fmt::format("  note: {}", text)); }

@@ -16,8 +16,8 @@
 #include <boost/process/extend.hpp>
 #pragma GCC diagnostic pop
 
-#include <boost/algorithm/string/join.hpp>
 #include <fmt/format.h>
+#include <boost/algorithm/string/join.hpp>
 
 #include "support/error.hpp"
 
@@ -42,7 +42,8 @@ boost::filesystem::path find_program(const std::string& name) {
   path.insert(path.end(), {"/usr/sbin", "/sbin"});  // mke2fs, sfdisk: not on an ordinary user's PATH
   const auto program = bp::search_path(name, path);
   if (program.empty()) {
-    throw Error(ErrorKind::failed, fmt::format("the program '{}' is not installed", name), "run ci/setup, or install the package that has it");
+    throw Error(ErrorKind::failed, fmt::format("the program '{}' is not installed", name),
+                "run ci/setup, or install the package that has it");
   }
   return program;
 }
@@ -81,8 +82,8 @@ ProcessResult run(const std::vector<std::string>& arguments, const ProcessOption
     std::future<std::string> out;
     std::future<std::string> err;
     bp::child child(bp::exe = program, bp::args = tail_of(arguments), environment_of(options),
-                    bp::start_dir = directory_of(options).string(), bp::std_in < bp::null, bp::std_out > out, bp::std_err > err, io,
-                    EndWithParent{});
+                    bp::start_dir = directory_of(options).string(), bp::std_in<bp::null, bp::std_out> out,
+                    bp::std_err > err, io, EndWithParent{});
     io.run();
     child.wait();
     return {exit_code_of(child.native_exit_code()), out.get(), err.get()};
@@ -94,21 +95,23 @@ ProcessResult run(const std::vector<std::string>& arguments, const ProcessOption
 std::string run_checked(const std::vector<std::string>& arguments, const ProcessOptions& options) {
   ProcessResult result = run(arguments, options);
   if (result.exit_code == 0) return std::move(result.out);
-  throw Error(ErrorKind::failed, fmt::format("'{}' failed with exit code {}: {}", boost::algorithm::join(arguments, " "),
-                                             result.exit_code, last_lines(result.err.empty() ? result.out : result.err, 2000)));
+  throw Error(ErrorKind::failed,
+              fmt::format("'{}' failed with exit code {}: {}", boost::algorithm::join(arguments, " "), result.exit_code,
+                          last_lines(result.err.empty() ? result.out : result.err, 2000)));
 }
 
 struct Child::State {
   bp::child process;
 };
 
-Child::Child(const std::vector<std::string>& arguments, const ProcessOptions& options) : state_(std::make_unique<State>()) {
+Child::Child(const std::vector<std::string>& arguments, const ProcessOptions& options)
+    : state_(std::make_unique<State>()) {
   const auto program = find_program(arguments.at(0));
   const std::string output = options.output_file.value_or("/dev/null").string();
   try {
     state_->process = bp::child(bp::exe = program, bp::args = tail_of(arguments), environment_of(options),
-                                bp::start_dir = directory_of(options).string(), bp::std_in < bp::null, (bp::std_out & bp::std_err) > output,
-                                EndWithParent{});
+                                bp::start_dir = directory_of(options).string(),
+                                bp::std_in<bp::null, (bp::std_out & bp::std_err)> output, EndWithParent{});
   } catch (const bp::process_error& error) {
     throw_not_started(arguments.at(0), error);
   }

@@ -1,5 +1,8 @@
 // The main job through the real binary, on a small base of the test's own.
 
+#include <set>
+#include <sstream>
+
 #include <catch2/catch.hpp>
 
 #include "ostree/tree.hpp"
@@ -9,13 +12,15 @@
 namespace compose::build {
 namespace {
 
+using nlohmann::json;
 using tests::compose;
 using tests::compose_json;
 using tests::SmallProject;
-using nlohmann::json;
 
-std::vector<std::string> build_arguments(const SmallProject& project, const std::string& workspace = "work", const std::string& out = "out") {
-  return {"build", project.recipe_file().string(), "--workspace", (project.folder() / workspace).string(), "--out", (project.folder() / out).string()};
+std::vector<std::string> build_arguments(const SmallProject& project, const std::string& workspace = "work",
+                                         const std::string& out = "out") {
+  return {"build", project.recipe_file().string(),   "--workspace", (project.folder() / workspace).string(),
+          "--out", (project.folder() / out).string()};
 }
 
 std::vector<std::string> plus(std::vector<std::string> arguments, const std::vector<std::string>& more) {
@@ -24,7 +29,9 @@ std::vector<std::string> plus(std::vector<std::string> arguments, const std::vec
 }
 
 std::size_t entries_below(const fs::path& folder) {
-  return fs::exists(folder) ? static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator())) : 0;
+  return fs::exists(folder)
+             ? static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()))
+             : 0;
 }
 
 TEST_CASE("build gives a signed commit whose metadata, key and ref are what the recipe says") {
@@ -74,8 +81,10 @@ TEST_CASE("build uses what is locked, not what is newest; resolve --update renew
   const json first = compose_json(plus(build_arguments(project), {"--to", "commit"}));
   project.make_base(3U << 20U, "newer");
   CHECK(compose_json(plus(build_arguments(project), {"--to", "commit"}))["commit"] == first["commit"]);
-  CHECK(compose_json({"resolve", project.recipe_file().string(), "--workspace", (project.folder() / "work").string()})["changed"] == false);
-  CHECK(compose_json({"resolve", "--update", project.recipe_file().string(), "--workspace", (project.folder() / "work").string()})["changed"] == true);
+  CHECK(compose_json({"resolve", project.recipe_file().string(), "--workspace",
+                      (project.folder() / "work").string()})["changed"] == false);
+  CHECK(compose_json({"resolve", "--update", project.recipe_file().string(), "--workspace",
+                      (project.folder() / "work").string()})["changed"] == true);
   const json renewed = compose_json(plus(build_arguments(project), {"--to", "commit"}));
   CHECK(renewed["commit"] != first["commit"]);
   CHECK(renewed["layers"][0]["reused"] == false);
@@ -83,16 +92,19 @@ TEST_CASE("build uses what is locked, not what is newest; resolve --update renew
 
 TEST_CASE("plan says what is found and what is to be made, and makes nothing") {
   const SmallProject project;
-  const std::vector<std::string> plan{"plan", project.recipe_file().string(), "--workspace", (project.folder() / "work").string()};
+  const std::vector<std::string> plan{"plan", project.recipe_file().string(), "--workspace",
+                                      (project.folder() / "work").string()};
   for (const auto& layer : compose_json(plan)["layers"]) CHECK(layer["found"] == false);
   compose_json(plus(build_arguments(project), {"--to", "commit"}));
   for (const auto& layer : compose_json(plan)["layers"]) CHECK(layer["found"] == true);
 }
 
 // Runs the binary as somebody else, somewhere else: all that must not matter differs.
-json build_elsewhere(const SmallProject& project, const fs::path& folder, std::vector<std::string> prefix, const std::map<std::string, std::string>& environment) {
+json build_elsewhere(const SmallProject& project, const fs::path& folder, std::vector<std::string> prefix,
+                     const std::map<std::string, std::string>& environment) {
   std::vector<std::string> command = std::move(prefix);
-  command = plus(command, {tests::program, "build", project.recipe_file().string(), "--json", "--workspace", (folder / "w").string(), "--out", (folder / "o").string()});
+  command = plus(command, {tests::program, "build", project.recipe_file().string(), "--json", "--workspace",
+                           (folder / "w").string(), "--out", (folder / "o").string()});
   std::map<std::string, std::string> variables = environment;
   variables["TEST_KEY"] = tests::test_key;
   const ProcessResult result = run(command, {variables, folder, {}});
@@ -108,9 +120,15 @@ TEST_CASE("another folder, time zone, umask, locale and user, without devices an
   compose_json({"resolve", project.recipe_file().string(), "--workspace", (project.folder() / "work").string()});
   const json here = compose_json(build_arguments(project));
 
-  const std::map<std::string, std::string> other{{"TZ", "Pacific/Kiritimati"}, {"LC_ALL", "C.UTF-8"}, {"LANG", "tr_TR.UTF-8"}, {"SOURCE_DATE_EPOCH", "1"}, {"HOME", "/nonexistent"}};
+  const std::map<std::string, std::string> other{{"TZ", "Pacific/Kiritimati"},
+                                                 {"LC_ALL", "C.UTF-8"},
+                                                 {"LANG", "tr_TR.UTF-8"},
+                                                 {"SOURCE_DATE_EPOCH", "1"},
+                                                 {"HOME", "/nonexistent"}};
   std::vector<std::string> as_nobody{"sh", "-c", "umask 077; exec \"$@\"", "sh"};
-  if (::geteuid() == 0) as_nobody = plus(as_nobody, {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"});
+  if (::geteuid() == 0)
+    as_nobody = plus(as_nobody, {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
+                                 "--bounding-set=-all", "--inh-caps=-all"});
   const json there = build_elsewhere(project, elsewhere.path(), as_nobody, other);
   CHECK(there["commit"] == here["commit"]);
   CHECK(there["disks"][0]["sha256"] == here["disks"][0]["sha256"]);
@@ -118,7 +136,9 @@ TEST_CASE("another folder, time zone, umask, locale and user, without devices an
   // No /dev but null, zero and the like; no capability; every mount refused.
   const fs::path caged = elsewhere.path() / "caged";
   fs::create_directory(caged);
-  std::vector<std::string> cage{"bwrap", "--unshare-user", "--unshare-net", "--unshare-pid", "--cap-drop", "ALL", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"};
+  std::vector<std::string> cage{
+      "bwrap", "--unshare-user", "--unshare-net", "--unshare-pid", "--cap-drop", "ALL", "--bind", "/",
+      "/",     "--dev",          "/dev",          "--proc",        "/proc"};
   CHECK(run(plus(cage, {"sh", "-c", "ls /dev/loop* || mount -t tmpfs none /mnt"})).exit_code != 0);
   const json in_cage = build_elsewhere(project, caged, cage, {});
   CHECK(in_cage["commit"] == here["commit"]);
@@ -131,9 +151,12 @@ bool kill_in(const SmallProject& project, const std::string& stage, int delay_ms
   fs::remove(progress);
   std::vector<std::string> command{"sh", "-c", "exec \"$@\" 3>\"$PROGRESS\"", "sh", tests::program};
   command = plus(plus(command, build_arguments(project)), {"--progress-fd", "3"});
-  Child child(command, {{{"TEST_KEY", tests::test_key}, {"PROGRESS", progress.string()}}, {}, project.folder() / "killed.log"});
+  Child child(command,
+              {{{"TEST_KEY", tests::test_key}, {"PROGRESS", progress.string()}}, {}, project.folder() / "killed.log"});
   const std::string started = "\"stage\":\"" + stage + "\"";
-  const bool seen = tests::wait_until([&] { return child.exit_code() || (fs::exists(progress) && read_file(progress).find(started) != std::string::npos); });
+  const bool seen = tests::wait_until([&] {
+    return child.exit_code() || (fs::exists(progress) && read_file(progress).find(started) != std::string::npos);
+  });
   REQUIRE(seen);
   std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
   const bool alive = !child.exit_code();
@@ -170,9 +193,25 @@ TEST_CASE("a full disk is a clear error, and what was there stays as it was") {
   // A small file system of the test's own for the output folder, in a name space of its own.
   const std::string target = (project.folder() / "full").string();
   fs::create_directory(target);
-  std::vector<std::string> command{"bwrap", "--unshare-user", "--bind", "/", "/", "--dev", "/dev", "--size", "1048576", "--tmpfs", target,
-                                   "sh", "-c", "echo kept > \"$0/small-1.0.raw\"; \"$@\"; code=$?; cat \"$0/small-1.0.raw\"; ls -A \"$0\" | wc -l; exit $code", target, tests::program};
-  const ProcessResult result = run(plus(command, {"build", project.recipe_file().string(), "--workspace", (project.folder() / "work").string(), "--out", target}),
+  std::vector<std::string> command{
+      "bwrap",
+      "--unshare-user",
+      "--bind",
+      "/",
+      "/",
+      "--dev",
+      "/dev",
+      "--size",
+      "1048576",
+      "--tmpfs",
+      target,
+      "sh",
+      "-c",
+      "echo kept > \"$0/small-1.0.raw\"; \"$@\"; code=$?; cat \"$0/small-1.0.raw\"; ls -A \"$0\" | wc -l; exit $code",
+      target,
+      tests::program};
+  const ProcessResult result = run(plus(command, {"build", project.recipe_file().string(), "--workspace",
+                                                  (project.folder() / "work").string(), "--out", target}),
                                    {{{"TEST_KEY", tests::test_key}}, {}, {}});
   INFO(result.err);
   CHECK(result.exit_code == 1);
@@ -197,7 +236,8 @@ TEST_CASE("a tree that would not work on a host is refused with id, path and fix
   project.write("overlays/host/usr/lib/tmpfiles.d/x.conf", "d /var/lib/x 0755 ghost root -\n");
   const ProcessResult result = compose(build_arguments(project));
   CHECK(result.exit_code == 3);
-  CHECK(result.err.find("[tmpfiles-unknown-owner] /usr/lib/tmpfiles.d/x.conf: '/var/lib/x' names the user 'ghost'") != std::string::npos);
+  CHECK(result.err.find("[tmpfiles-unknown-owner] /usr/lib/tmpfiles.d/x.conf: '/var/lib/x' names the user 'ghost'") !=
+        std::string::npos);
   CHECK(result.err.find("fix: add it with sysusers.d") != std::string::npos);
   CHECK_FALSE(ostree::Repository::open(project.folder() / "work/repo").resolve("test/x86_64/small"));
 }
@@ -232,7 +272,8 @@ TEST_CASE("progress lines on --progress-fd are JSON, and stdout carries the resu
     const json event = json::parse(line);
     if (event["event"] == "finish") finished.insert(event["stage"].get<std::string>());
   }
-  for (const char* stage : {"pull", "base", "overlay:host", "finish", "disk", "hash"}) CHECK(finished.count(stage) == 1);
+  for (const char* stage : {"pull", "base", "overlay:host", "finish", "disk", "hash"})
+    CHECK(finished.count(stage) == 1);
 }
 
 }  // namespace

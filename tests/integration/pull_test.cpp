@@ -51,7 +51,8 @@ class HttpRepository {
     fs::create_directories(folder_);
     run_checked({"ostree", repo, "init", "--mode=archive"});
     run_checked({"ostree", repo, "pull-local", project.base_repository().string(), "test/base"});
-    server_.emplace(std::vector<std::string>{"python3", "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", folder_.string(), "0"},
+    server_.emplace(std::vector<std::string>{"python3", "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory",
+                                             folder_.string(), "0"},
                     ProcessOptions{{}, {}, folder_ / "log"});
     REQUIRE(tests::wait_until([&] { return read_file(folder_ / "log").find("port ") != std::string::npos; }));
     const std::string log = read_file(folder_ / "log");
@@ -111,7 +112,8 @@ TEST_CASE("a base with an Ed25519 key must carry a signature by it") {
   auto repository = ostree::Repository::open(project.base_repository());
   const std::string commit = *repository.resolve("test/base");
   const sign::SecretKey key = sign::SecretKey::generate();
-  const recipe::Base base{recipe::LocalBase{project.base_repository()}, "test/base", recipe::VerifyEd25519{sign::to_base64(key.public_key())}};
+  const recipe::Base base{recipe::LocalBase{project.base_repository()}, "test/base",
+                          recipe::VerifyEd25519{sign::to_base64(key.public_key())}};
   ScratchRepository target;
 
   SECTION("unsigned") {
@@ -119,7 +121,8 @@ TEST_CASE("a base with an Ed25519 key must carry a signature by it") {
     CHECK(kind_of([&] { fetch_locked(base, commit, target); }) == ErrorKind::mismatch);
   }
   SECTION("signed by another key") {
-    ostree::set_commit_signature(repository, commit, sign::SecretKey::generate().sign(ostree::commit_bytes(repository, commit)));
+    ostree::set_commit_signature(repository, commit,
+                                 sign::SecretKey::generate().sign(ostree::commit_bytes(repository, commit)));
     CHECK(kind_of([&] { fetch(base, target); }) == ErrorKind::mismatch);
   }
   SECTION("a signature of something else") {
@@ -152,7 +155,8 @@ class GpgKey {
 
   const fs::path& public_file() const { return public_file_; }
   void sign(const fs::path& repository, const std::string& commit) const {
-    run_checked({"ostree", "gpg-sign", "--repo=" + repository.string(), "--gpg-homedir=" + home_.string(), commit, "test@example.invalid"});
+    run_checked({"ostree", "gpg-sign", "--repo=" + repository.string(), "--gpg-homedir=" + home_.string(), commit,
+                 "test@example.invalid"});
   }
 
  private:
@@ -171,7 +175,8 @@ TEST_CASE("a base with a GPG key must carry a signature by it") {
   const GpgKey key(folder.path());
   auto repository = ostree::Repository::open(project.base_repository());
   const std::string commit = *repository.resolve("test/base");
-  const recipe::Base base{recipe::LocalBase{project.base_repository()}, "test/base", recipe::VerifyGpg{key.public_file()}};
+  const recipe::Base base{recipe::LocalBase{project.base_repository()}, "test/base",
+                          recipe::VerifyGpg{key.public_file()}};
   ScratchRepository target;
 
   SECTION("unsigned") {
@@ -227,7 +232,8 @@ TEST_CASE("a pull that was killed goes on where it was: nothing complete is fetc
   std::string recipe = project.recipe();
   recipe.replace(recipe.find("repo = \"base\""), 13, "remote = \"" + http.url() + "\"");
   project.write("recipe.toml", recipe);
-  const std::vector<std::string> build{"build", project.recipe_file().string(), "--to", "commit", "--workspace", (project.folder() / "work").string()};
+  const std::vector<std::string> build{"build",       project.recipe_file().string(),      "--to", "commit",
+                                       "--workspace", (project.folder() / "work").string()};
   {
     std::vector<std::string> command{tests::program};
     command.insert(command.end(), build.begin(), build.end());
@@ -240,7 +246,8 @@ TEST_CASE("a pull that was killed goes on where it was: nothing complete is fetc
   const std::size_t after = http.requests() - before;
 
   SmallProject reference(8U << 20U);
-  const auto expected = tests::compose_json({"build", reference.recipe_file().string(), "--to", "commit", "--workspace", (reference.folder() / "work").string()});
+  const auto expected = tests::compose_json({"build", reference.recipe_file().string(), "--to", "commit", "--workspace",
+                                             (reference.folder() / "work").string()});
   CHECK(report["commit"] == expected["commit"]);
   WARN("requests before the kill: " << before << ", after: " << after);
   CHECK(after < 50);  // 40 data files, their directories and the commit are 55 and more

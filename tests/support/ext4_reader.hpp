@@ -22,7 +22,8 @@ class Ext4Reader {
  public:
   Ext4Reader(const fs::path& image, std::uint64_t offset_bytes) {
     ext2_filsys raw = nullptr;
-    require(ext2fs_open2(image.c_str(), fmt::format("offset={}", offset_bytes).c_str(), EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &raw));
+    require(ext2fs_open2(image.c_str(), fmt::format("offset={}", offset_bytes).c_str(), EXT2_FLAG_64BITS, 0, 0,
+                         unix_io_manager, &raw));
     fs_.reset(raw);
     require(ext2fs_read_bitmaps(raw));
   }
@@ -59,7 +60,8 @@ class Ext4Reader {
 
   std::vector<std::string> list(const std::string& directory) const {
     std::vector<std::string> lines;
-    for (const auto& [path, number] : walk(directory)) lines.push_back(line_of(path.empty() ? "/" : path, describe(number)));
+    for (const auto& [path, number] : walk(directory))
+      lines.push_back(line_of(path.empty() ? "/" : path, describe(number)));
     std::sort(lines.begin(), lines.end());
     return lines;
   }

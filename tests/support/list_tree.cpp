@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include <boost/filesystem/operations.hpp>
 #include <fmt/format.h>
+#include <boost/filesystem/operations.hpp>
 
 #include "support/listing.hpp"
 
@@ -34,9 +34,10 @@ std::map<std::string, std::string> xattrs_of(const std::string& path) {
 }
 
 Listed describe(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) throw std::runtime_error("lstat " + path);
-  Listed entry{status.st_mode, status.st_uid, status.st_gid, static_cast<std::uint32_t>(status.st_nlink), 0, {}, xattrs_of(path)};
+  Listed entry{status.st_mode, status.st_uid, status.st_gid, static_cast<std::uint32_t>(status.st_nlink), 0, {},
+               xattrs_of(path)};
   if (!S_ISDIR(status.st_mode)) entry.size_bytes = static_cast<std::uint64_t>(status.st_size);
   if (S_ISREG(status.st_mode)) entry.content = compose::sha256_of_file(path);
   if (S_ISLNK(status.st_mode)) {

@@ -17,8 +17,8 @@ struct Listed {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t links = 0;
-  std::uint64_t size_bytes = 0;           // not of directories
-  std::string content;                    // SHA-256 of a regular file, target of a symbolic link
+  std::uint64_t size_bytes = 0;  // not of directories
+  std::string content;           // SHA-256 of a regular file, target of a symbolic link
   std::map<std::string, std::string> xattrs;
 };
 
@@ -32,8 +32,8 @@ inline std::string escaped(const std::string& text) {
 }
 
 inline std::string line_of(const std::string& path, const Listed& entry) {
-  std::string line = fmt::format("{} {:o} {}:{} links={} size={} {}", escaped(path), entry.mode, entry.uid, entry.gid, entry.links,
-                                 entry.size_bytes, escaped(entry.content));
+  std::string line = fmt::format("{} {:o} {}:{} links={} size={} {}", escaped(path), entry.mode, entry.uid, entry.gid,
+                                 entry.links, entry.size_bytes, escaped(entry.content));
   for (const auto& [name, value] : entry.xattrs) line += fmt::format(" {}={}", escaped(name), sha256_hex(value));
   return line;
 }

@@ -32,7 +32,8 @@ inline FileMeta os_file(std::uint32_t mode = 0644, const std::string& type = "us
 inline void fill_top_level(ostree::Tree& tree) {
   FileMeta plain = directory_meta();
   plain.xattrs = labelled("root_t");
-  for (const char* path : {"/boot", "/dev", "/proc", "/run", "/sys", "/sysroot", "/usr", "/var", "/usr/bin", "/usr/share"}) {
+  for (const char* path :
+       {"/boot", "/dev", "/proc", "/run", "/sys", "/sysroot", "/usr", "/var", "/usr/bin", "/usr/share"}) {
     tree.put_directory(path, plain);
   }
   tree.put_directory("/tmp", directory_meta(01777));
@@ -62,24 +63,29 @@ inline void fill_hard_cases(ostree::Tree& tree) {
   tree.put_file("/usr/bin/su", os_file(04755, "su_exec_t"), noise(70000, 4));
   tree.put_file("/usr/bin/ssh-agent", file_meta(02755, 0, 101, labelled("ssh_agent_exec_t")), noise(30000, 5));
   tree.put_file("/usr/bin/ping", os_file(0755, "ping_exec_t", {{"security.capability", capability}}), noise(50000, 6));
-  tree.put_file("/usr/share/attributes", os_file(0644, "usr_t", {{"user.large", noise(3500, 7)}, {"user.small", "x"}, {"user.none", ""}}), "a");
-  tree.put_file("/usr/share/other-owner", file_meta(0604, 1234567, 7654321, {{"user.comment", std::string(60, 'c')}}), "b");
+  tree.put_file("/usr/share/attributes",
+                os_file(0644, "usr_t", {{"user.large", noise(3500, 7)}, {"user.small", "x"}, {"user.none", ""}}), "a");
+  tree.put_file("/usr/share/other-owner", file_meta(0604, 1234567, 7654321, {{"user.comment", std::string(60, 'c')}}),
+                "b");
   tree.put_file("/usr/share/" + std::string(255, 'n'), os_file(), "long name");
   tree.put_file("/usr/share/a name, with \xc3\xbc", os_file(), "c");
   tree.put_symlink("/usr/share/long-link", "../" + std::string(300, 'l'), {0, 0, S_IFLNK | 0777, labelled("usr_t")});
   tree.put_symlink("/usr/share/link-59", std::string(59, 'l'));
   tree.put_symlink("/usr/share/link-60", std::string(60, 'l'));
-  for (const char* name : {"one", "two", "three"}) tree.put_file(std::string("/usr/share/same/") + name, os_file(), "the same bytes");
+  for (const char* name : {"one", "two", "three"})
+    tree.put_file(std::string("/usr/share/same/") + name, os_file(), "the same bytes");
   for (const char* name : {"one", "two"}) tree.put_file(std::string("/usr/share/empty/") + name, os_file(), "");
   tree.put_file("/usr/share/zeros", os_file(), std::string(3U << 20U, '\0'));
   std::string sparse(4U << 20U, '\0');
-  for (std::size_t at = 0; at < sparse.size(); at += 256U << 10U) sparse.replace(at, 64U << 10U, noise(64U << 10U, at + 1));
+  for (std::size_t at = 0; at < sparse.size(); at += 256U << 10U)
+    sparse.replace(at, 64U << 10U, noise(64U << 10U, at + 1));
   tree.put_file("/usr/share/sparse", os_file(), sparse);
 }
 
 inline void fill_crowded_directory(ostree::Tree& tree) {
   for (int i = 0; i < 20000; ++i) {
-    tree.put_file(fmt::format("/usr/share/crowd/file-{:05}-with-a-name", i), os_file(), fmt::format("content {}\n", i % 7));
+    tree.put_file(fmt::format("/usr/share/crowd/file-{:05}-with-a-name", i), os_file(),
+                  fmt::format("content {}\n", i % 7));
   }
 }
 
@@ -87,7 +93,8 @@ inline void fill_crowded_directory(ostree::Tree& tree) {
 inline void fill_plain_files(ostree::Tree& tree, int count) {
   for (int i = 0; i < count; ++i) {
     const std::size_t size = i % 50 == 0 ? 600000 : static_cast<std::size_t>(100 + i * 37 % 20000);
-    tree.put_file(fmt::format("/usr/lib/part-{:02}/file-{:04}", i % 40, i), os_file(), noise(size, 1000U + static_cast<std::uint64_t>(i)));
+    tree.put_file(fmt::format("/usr/lib/part-{:02}/file-{:04}", i % 40, i), os_file(),
+                  noise(size, 1000U + static_cast<std::uint64_t>(i)));
   }
 }
 

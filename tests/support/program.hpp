@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sign/keys.hpp"
+#include "support/digest.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
 #include "support/scratch_repository.hpp"
@@ -30,18 +31,6 @@ inline bool wait_until(const std::function<bool()>& condition) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return false;
-}
-
-// All regular files and links below a folder with what is in them, for "nothing changed" and "the same on both sides".
-inline std::map<std::string, std::string> snapshot(const fs::path& folder) {
-  std::map<std::string, std::string> files;
-  if (!fs::exists(folder)) return files;
-  for (fs::recursive_directory_iterator entry(folder), end; entry != end; ++entry) {
-    const std::string name = fs::relative(entry->path(), folder).string();
-    if (fs::is_regular_file(entry->symlink_status())) files[name] = sha256_of_file(entry->path());
-    else files[name] = "other";
-  }
-  return files;
 }
 
 // A project in a folder of its own: a base repository, an overlay, a recipe; small enough to build in a second.
@@ -92,9 +81,11 @@ class SmallProject {
 };
 
 // A key for tests: RFC 8032's, so that signatures are the same in every run.
-inline const std::string test_key = "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDA==";
+inline const std::string test_key =
+    "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDA==";
 
-inline ProcessResult compose(const std::vector<std::string>& arguments, std::map<std::string, std::string> environment = {}) {
+inline ProcessResult compose(const std::vector<std::string>& arguments,
+                             std::map<std::string, std::string> environment = {}) {
   std::vector<std::string> command{program};
   command.insert(command.end(), arguments.begin(), arguments.end());
   environment.emplace("TEST_KEY", test_key);
@@ -102,7 +93,8 @@ inline ProcessResult compose(const std::vector<std::string>& arguments, std::map
 }
 
 // Runs with --json and gives the object; the test fails with the program's stderr when it does not end well.
-inline nlohmann::json compose_json(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment = {}) {
+inline nlohmann::json compose_json(std::vector<std::string> arguments,
+                                   const std::map<std::string, std::string>& environment = {}) {
   arguments.emplace_back("--json");
   const ProcessResult result = compose(arguments, environment);
   INFO(result.err);

@@ -25,13 +25,16 @@ inline FileMeta directory_meta(std::uint32_t mode = 0755, std::uint32_t uid = 0,
 
 class ScratchRepository {
  public:
-  ScratchRepository() : folder_(fs::temp_directory_path(), "scratch-repo-"), repository_(ostree::Repository::open_or_create(folder_.path() / "repo")) {}
+  ScratchRepository()
+      : folder_(fs::temp_directory_path(), "scratch-repo-"),
+        repository_(ostree::Repository::open_or_create(folder_.path() / "repo")) {}
 
   ostree::Repository& get() { return repository_; }
   const fs::path& folder() const { return folder_.path(); }
 
   // Commits what `fill` puts into an empty tree, or into the tree of `previous`.
-  std::string commit(const std::function<void(ostree::Tree&)>& fill, const std::string& previous = {}, ostree::CommitMetadata metadata = {}) {
+  std::string commit(const std::function<void(ostree::Tree&)>& fill, const std::string& previous = {},
+                     ostree::CommitMetadata metadata = {}) {
     ostree::Transaction transaction(repository_);
     ostree::Tree tree = previous.empty() ? ostree::Tree::make_empty(repository_) : ostree::Tree(repository_, previous);
     fill(tree);

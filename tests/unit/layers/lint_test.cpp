@@ -44,9 +44,11 @@ TEST_CASE("content of /var and /boot is found") {
 }
 
 TEST_CASE("a second kernel, or one without initramfs, is found") {
-  CHECK(findings_after([](Tree& tree) { tree.put_file("/usr/lib/modules/6.9/vmlinuz", file_meta(), ""); }) == Found{"one-kernel /usr/lib/modules"});
+  CHECK(findings_after([](Tree& tree) { tree.put_file("/usr/lib/modules/6.9/vmlinuz", file_meta(), ""); }) ==
+        Found{"one-kernel /usr/lib/modules"});
   ScratchRepository scratch;
-  const std::string commit = scratch.commit([](Tree& tree) { tree.put_file("/usr/lib/modules/6.9/vmlinuz", file_meta(), ""); });
+  const std::string commit =
+      scratch.commit([](Tree& tree) { tree.put_file("/usr/lib/modules/6.9/vmlinuz", file_meta(), ""); });
   const auto found = lint(scratch.get(), commit, commit);
   REQUIRE(found.size() == 1);
   CHECK(found[0].id == "no-initramfs");
@@ -54,12 +56,15 @@ TEST_CASE("a second kernel, or one without initramfs, is found") {
 }
 
 TEST_CASE("a tmpfiles line with an unknown user or group is found; numbers, known and sysusers' names are not") {
-  CHECK(findings_after([](Tree& tree) {
-          tree.put_file("/usr/lib/sysusers.d/a.conf", file_meta(), "u made - \"made at boot\"\ng group-made 77\n");
-          tree.put_file("/usr/lib/tmpfiles.d/a.conf", file_meta(),
-                        "# comment\nd /var/lib/a 0755 daemon adm - -\nd /var/lib/b 0755 0 4 -\nd /var/lib/c 0700 made group-made\n"
-                        "d /var/lib/d 0755 ghost root -\nd /var/lib/e 0755 root phantom -\nd /var/lib/f 0755 - -\n");
-        }) == Found{"tmpfiles-unknown-owner /usr/lib/tmpfiles.d/a.conf", "tmpfiles-unknown-owner /usr/lib/tmpfiles.d/a.conf"});
+  CHECK(
+      findings_after([](Tree& tree) {
+        tree.put_file("/usr/lib/sysusers.d/a.conf", file_meta(), "u made - \"made at boot\"\ng group-made 77\n");
+        tree.put_file(
+            "/usr/lib/tmpfiles.d/a.conf", file_meta(),
+            "# comment\nd /var/lib/a 0755 daemon adm - -\nd /var/lib/b 0755 0 4 -\nd /var/lib/c 0700 made group-made\n"
+            "d /var/lib/d 0755 ghost root -\nd /var/lib/e 0755 root phantom -\nd /var/lib/f 0755 - -\n");
+      }) ==
+      Found{"tmpfiles-unknown-owner /usr/lib/tmpfiles.d/a.conf", "tmpfiles-unknown-owner /usr/lib/tmpfiles.d/a.conf"});
 }
 
 TEST_CASE("an added unit that no preset names is found") {
@@ -69,7 +74,8 @@ TEST_CASE("an added unit that no preset names is found") {
           tree.put_file("/usr/lib/systemd/system/off.service", file_meta(), unit);
           tree.put_file("/usr/lib/systemd/system/forgotten.service", file_meta(), unit);
           tree.put_file("/usr/lib/systemd/system/static.service", file_meta(), "[Service]\nExecStart=/bin/true\n");
-          tree.put_file("/usr/lib/systemd/system-preset/40-x.preset", file_meta(), "enable named.service\ndisable off.*\n");
+          tree.put_file("/usr/lib/systemd/system-preset/40-x.preset", file_meta(),
+                        "enable named.service\ndisable off.*\n");
           tree.put_file("/usr/lib/systemd/system-preset/99-default.preset", file_meta(), "disable *\n");
         }) == Found{"unit-without-preset /usr/lib/systemd/system/forgotten.service"});
 }

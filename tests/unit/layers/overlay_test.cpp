@@ -68,7 +68,8 @@ TEST_CASE("overlay.toml sets owner, group and mode, by names that the tree knows
   overlay.add("usr/a", "a");
   overlay.add("usr/b", "b");
   overlay.add("overlay.toml",
-              "[[file]]\npath = \"usr/a\"\nowner = \"daemon\"\ngroup = \"adm\"\nmode = \"2750\"\n[[file]]\npath = \"usr/b\"\nowner = \"1234\"\n");
+              "[[file]]\npath = \"usr/a\"\nowner = \"daemon\"\ngroup = \"adm\"\nmode = \"2750\"\n[[file]]\npath = "
+              "\"usr/b\"\nowner = \"1234\"\n");
   const Tree tree = overlay.apply();
   CHECK(tree.lookup("/usr/a")->meta.uid == 1);
   CHECK(tree.lookup("/usr/a")->meta.gid == 4);

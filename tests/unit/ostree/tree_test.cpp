@@ -62,10 +62,13 @@ TEST_CASE("a path through a symbolic link is refused, and the error says where t
   const std::string commit = scratch.commit(tests::fill_minimal_os);
   scratch.commit(
       [](Tree& tree) {
-        CHECK_THROWS_WITH(tree.put_file("/bin/x", file_meta(), ""), Catch::Contains("'/bin' is a symbolic link to 'usr/bin'"));
-        CHECK_THROWS_WITH(tree.put_file("/usr/etc/passwd/x", file_meta(), ""), Catch::Contains("'/usr/etc/passwd' is a file"));
+        CHECK_THROWS_WITH(tree.put_file("/bin/x", file_meta(), ""),
+                          Catch::Contains("'/bin' is a symbolic link to 'usr/bin'"));
+        CHECK_THROWS_WITH(tree.put_file("/usr/etc/passwd/x", file_meta(), ""),
+                          Catch::Contains("'/usr/etc/passwd' is a file"));
         CHECK_THROWS_WITH(tree.put_file("/usr", file_meta(), ""), Catch::Contains("it is a directory"));
-        CHECK_THROWS_WITH(tree.put_file("/usr/../../x", file_meta(), ""), Catch::Contains("not a path within the tree"));
+        CHECK_THROWS_WITH(tree.put_file("/usr/../../x", file_meta(), ""),
+                          Catch::Contains("not a path within the tree"));
       },
       commit);
 }
@@ -89,7 +92,8 @@ TEST_CASE("set_meta changes metadata and keeps content") {
   const std::string before = scratch.commit(tests::fill_minimal_os);
   const std::string after = scratch.commit(
       [](Tree& tree) {
-        tree.set_meta("/usr/etc/passwd", file_meta(0600, 0, 0, {{"security.selinux", std::string("system_u:object_r:etc_t:s0\0", 27)}}));
+        tree.set_meta("/usr/etc/passwd",
+                      file_meta(0600, 0, 0, {{"security.selinux", std::string("system_u:object_r:etc_t:s0\0", 27)}}));
         tree.set_meta("/bin", {0, 0, S_IFLNK | 0777U, {{"security.selinux", "x"}}});
         tree.set_meta("/var", directory_meta(0700));
       },
@@ -110,7 +114,8 @@ TEST_CASE("a tree's labels are given to what is put, by its path on the running 
     tree.put_file("/usr/etc/ecs/ecs.config", file_meta(), "");
   });
   const Tree tree(scratch.get(), commit);
-  CHECK(tree.lookup("/usr/etc/ecs/ecs.config")->meta.xattrs.at("security.selinux") == std::string("label:/etc/ecs/ecs.config\0", 26));
+  CHECK(tree.lookup("/usr/etc/ecs/ecs.config")->meta.xattrs.at("security.selinux") ==
+        std::string("label:/etc/ecs/ecs.config\0", 26));
   CHECK(tree.lookup("/usr/etc/ecs")->meta.xattrs.at("security.selinux") == std::string("label:/etc/ecs\0", 15));
 }
 
