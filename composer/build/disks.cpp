@@ -1,5 +1,7 @@
 #include "build/disks.hpp"
 
+#include <future>
+
 #include <sys/stat.h>
 
 #include <fmt/format.h>
@@ -106,17 +108,18 @@ std::vector<DiskReport> make_disks(const recipe::Recipe& recipe, const std::vect
   const auto raw_sha256 = record.sha256_of(raw);
   if (!raw_sha256) write_raw(recipe, chain, workspace, raw, events);
 
-  std::vector<DiskReport> reports;
-  reports.push_back(describe("raw", raw, raw_sha256, events));
-  record.remember(reports.back());
+  // Hashing the raw image takes as long as converting it: side by side.
+  auto raw_report = std::async(std::launch::async, [&] { return describe("raw", raw, raw_sha256, events); });
+  std::vector<DiskReport> reports(1);
   for (const auto& format : recipe.disk.formats) {
     if (format == "raw") continue;
     const fs::path target = disk_path(recipe, options, format);
     const auto known = record.sha256_of(target);
     if (!known) disk::convert_disk(raw, format, target, events);
     reports.push_back(describe(format, target, known, events));
-    record.remember(reports.back());
   }
+  reports.front() = raw_report.get();
+  for (const auto& report : reports) record.remember(report);
   return reports;
 }
 

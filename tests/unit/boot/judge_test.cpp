@@ -1,0 +1,206 @@
+#include "boot/judge.hpp"
+
+#include <algorithm>
+
+#include <catch2/catch.hpp>
+
+using namespace compose::boot;
+
+namespace {
+
+const std::string commit(64, 'a');
+
+BootTest expectations() {
+  BootTest test;
+  test.cluster = "blue";
+  test.stateroot = "demo";
+  test.commit = commit;
+  test.ref = "debian-atomic/12/x86_64/ecs";
+  test.directories = {{"/etc/ecs", 0755, "root:root"}, {"/var/lib/ecs/data", 0700, "root:root"}};
+  test.image = "localhost/ecs-agent:latest";
+  return test;
+}
+
+GuestBoot good_guest() {
+  GuestBoot guest;
+  guest.number = 1;
+  guest.complete = true;
+  guest.facts = {
+      {"cmdline", {"root=LABEL=root rw"}},
+      {"system-state", {"running"}},
+      {"status", {"* demo " + commit + ".0", "Version: 1", "origin refspec: debian-atomic/12/x86_64/ecs"}},
+      {"directory", {"755 root:root /etc/ecs", "700 root:root /var/lib/ecs/data"}},
+      {"read-only", {"/usr", "/sysroot"}},
+      {"writable", {"/etc", "/var"}},
+      {"filesystem-bytes", {"6002180096"}},
+      {"partition-start-bytes", {"304087040"}},
+      {"partition-bytes", {"6138346496"}},
+      {"disk-bytes", {"6442450944"}},
+      {"agent", {"true true host"}},
+      {"probe-exit", {"0"}},
+      {"probe", {"false default docker-default"}},
+      {"apparmor", {"Y"}},
+  };
+  return guest;
+}
+
+std::vector<SeenRequest> good_requests() {
+  const ApiRequest registration{"POST", "/", "AmazonEC2ContainerServiceV20141113.RegisterContainerInstance", R"({"cluster":"blue"})"};
+  return {{{}, registration, 200}, {{}, {"POST", "/probe/1", "", ""}, 200}};
+}
+
+Check check_of(const std::string& name, const BootTest& test, const GuestBoot& guest, const std::vector<SeenRequest>& requests) {
+  const auto checks = judge(test, guest, requests);
+  const auto found = std::find_if(checks.begin(), checks.end(), [&](const Check& check) { return check.name == name; });
+  REQUIRE(found != checks.end());
+  return *found;
+}
+
+// The check `name` fails and says `words` when the guest's fact is `values`; no other check fails.
+void fails_with(const std::string& name, const std::string& fact, const std::vector<std::string>& values, const std::string& words) {
+  GuestBoot guest = good_guest();
+  guest.facts[fact] = values;
+  for (const Check& check : judge(expectations(), guest, good_requests())) {
+    INFO(check.name << ": " << check.detail);
+    CHECK(check.passed == (check.name != name));
+    if (check.name == name) CHECK(check.detail.find(words) != std::string::npos);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a host as it should be passes every check") {
+  const auto checks = judge(expectations(), good_guest(), good_requests());
+  CHECK(checks.size() == 9);
+  for (const Check& check : checks) {
+    INFO(check.name << ": " << check.detail);
+    CHECK(check.passed);
+    CHECK_FALSE(check.detail.empty());
+  }
+}
+
+TEST_CASE("a guest that reports nothing passes no check") {
+  BootTest test = expectations();
+  test.second_deployment = true;
+  for (const unsigned boot : {1U, 2U}) {
+    GuestBoot silent;
+    silent.number = boot;
+    for (const Check& check : judge(test, silent, {})) {
+      INFO(check.name << ": " << check.detail);
+      CHECK_FALSE(check.passed);
+    }
+  }
+}
+
+TEST_CASE("a registration with another cluster fails, as when the user data lost against the image") {
+  auto requests = good_requests();
+  requests[0].request.body = R"({"cluster":"default"})";
+  const Check check = check_of("registered", expectations(), good_guest(), requests);
+  CHECK_FALSE(check.passed);
+  CHECK(check.detail == "registered with cluster 'default', not with the user data's 'blue'");
+}
+
+TEST_CASE("a registration that was refused or is no JSON fails") {
+  auto requests = good_requests();
+  requests[0].status = 400;
+  requests[0].request.body = "{";
+  CHECK_FALSE(check_of("registered", expectations(), good_guest(), requests).passed);
+}
+
+TEST_CASE("another commit, stateroot or origin fails the deployment check") {
+  const std::string origin = "origin refspec: debian-atomic/12/x86_64/ecs";
+  fails_with("deployment", "status", {"* demo " + std::string(64, 'b') + ".0", origin}, "expected commit " + commit);
+  fails_with("deployment", "status", {"* other " + commit + ".0", origin}, "expected stateroot 'demo'");
+  fails_with("deployment", "status", {"* demo " + commit + ".0", "origin refspec: other"}, "expected refspec");
+  fails_with("deployment", "status", {"demo " + commit + ".0", origin}, "no booted deployment");
+}
+
+TEST_CASE("an origin with a remote's name is the same ref") {
+  GuestBoot guest = good_guest();
+  guest.facts["status"][2] = "origin refspec: fedora:debian-atomic/12/x86_64/ecs";
+  CHECK(check_of("deployment", expectations(), guest, good_requests()).passed);
+}
+
+TEST_CASE("a pending deployment's origin is not taken for the booted one's") {
+  GuestBoot guest = good_guest();
+  guest.facts["status"] = {"demo " + std::string(64, 'b') + ".0 (pending)", "origin refspec: other", "* demo " + commit + ".0",
+                           "origin refspec: debian-atomic/12/x86_64/ecs"};
+  CHECK(check_of("deployment", expectations(), guest, good_requests()).passed);
+}
+
+TEST_CASE("a failed unit, a system not running and an ordering cycle fail") {
+  fails_with("units", "failed-unit", {"docker.service loaded failed failed Docker"}, "docker.service");
+  fails_with("units", "system-state", {"degraded"}, "the system is 'degraded'");
+  fails_with("ordering", "ordering-cycle", {"docker.socket: Found ordering cycle on a/start"}, "Found ordering cycle");
+}
+
+TEST_CASE("an agent without privilege or host network fails") {
+  fails_with("agent", "agent", {"true false host"}, "'true false host'");
+  fails_with("agent", "agent", {"Error: No such object: ecs-agent"}, "No such object");
+}
+
+TEST_CASE("a directory with another mode or owner, or missing, fails") {
+  fails_with("directories", "directory", {"755 root:root /etc/ecs", "755 root:root /var/lib/ecs/data"},
+             "expected '700 root:root /var/lib/ecs/data', found '755 root:root /var/lib/ecs/data'");
+  fails_with("directories", "directory", {"755 root:root /etc/ecs", "missing - /var/lib/ecs/data"}, "missing");
+  fails_with("directories", "directory", {"755 root:root /etc/ecs"}, "did not report");
+  fails_with("directories", "directory", {"755 root:root /etc/ecs", "700 root:root / /var/lib/ecs/data"}, "did not report");
+}
+
+TEST_CASE("a writable /usr and a read-only /var fail") {
+  fails_with("read-only", "read-only", {"/sysroot"}, "/usr can be written to");
+  fails_with("read-only", "writable", {"/etc"}, "/var cannot be written to");
+}
+
+TEST_CASE("a root that did not grow fails: the partition, the file system, the disk asked for") {
+  fails_with("grown", "partition-bytes", {"2916089856"}, "the root partition ends at 3220176896");
+  fails_with("grown", "filesystem-bytes", {"2800000000"}, "the root file system has 2800000000 bytes");
+  fails_with("grown", "disk-bytes", {"none"}, "did not report");
+  BootTest test = expectations();
+  test.disk_size_bytes = 8U * (std::uint64_t{1} << 30U);
+  CHECK_FALSE(check_of("grown", test, good_guest(), good_requests()).passed);
+}
+
+TEST_CASE("an ordinary container has to reach the control plane") {
+  auto requests = good_requests();
+  requests.pop_back();
+  const Check check = check_of("ordinary-container", expectations(), good_guest(), requests);
+  CHECK(check.detail == "its request did not reach the control plane");
+}
+
+TEST_CASE("an ordinary container has to be unprivileged, bridged and confined") {
+  fails_with("ordinary-container", "probe-exit", {"125"}, "exit code 125");
+  fails_with("ordinary-container", "probe", {"true default docker-default"}, "expected unprivileged");
+  fails_with("ordinary-container", "probe", {"false host docker-default"}, "expected unprivileged");
+  fails_with("ordinary-container", "probe", {"false default unconfined"}, "AppArmor profile docker-default");
+}
+
+TEST_CASE("without AppArmor in the kernel a container needs no profile") {
+  GuestBoot guest = good_guest();
+  guest.facts["apparmor"] = {"N"};
+  guest.facts["probe"] = {"false bridge"};
+  CHECK(check_of("ordinary-container", expectations(), guest, good_requests()).passed);
+}
+
+TEST_CASE("a second deployment boots with its kernel argument beside the first") {
+  BootTest test = expectations();
+  test.second_deployment = true;
+  GuestBoot guest = good_guest();
+  guest.number = 2;
+  guest.facts["cmdline"] = {"root=LABEL=root atomic-compose.boot-test=2 rw"};
+  const std::string origin = "origin refspec: debian-atomic/12/x86_64/ecs";
+  guest.facts["status"] = {"* demo " + commit + ".1", origin, "demo " + commit + ".0 (rollback)", origin};
+  CHECK(check_of("second-deployment", test, guest, good_requests()).passed);
+  guest.facts["cmdline"] = {"root=LABEL=root rw"};
+  CHECK_FALSE(check_of("second-deployment", test, guest, good_requests()).passed);
+}
+
+TEST_CASE("a second deployment that could not be made says why") {
+  BootTest test = expectations();
+  test.second_deployment = true;
+  GuestBoot guest = good_guest();
+  guest.facts["deploy-exit"] = {"1"};
+  guest.facts["deploy-output"] = {"error: No space left on device"};
+  const Check check = check_of("deploy", test, guest, good_requests());
+  CHECK(check.detail == "`ostree admin deploy`: exit code 1: error: No space left on device");
+}
