@@ -17,7 +17,7 @@
 namespace {
 
 long peak_memory_kib() {
-  struct rusage usage{};
+  struct rusage usage {};
   ::getrusage(RUSAGE_SELF, &usage);
   return usage.ru_maxrss;
 }
@@ -27,7 +27,8 @@ int run(const std::vector<std::string>& arguments) {
   const auto started = std::chrono::steady_clock::now();
   const auto repository = ostree::Repository::open(arguments[0]);
   std::vector<std::string> commits;
-  for (std::size_t i = 5; i < arguments.size(); ++i) commits.push_back(repository.resolve(arguments[i]).value_or(arguments[i]));
+  for (std::size_t i = 5; i < arguments.size(); ++i)
+    commits.push_back(repository.resolve(arguments[i]).value_or(arguments[i]));
   disk::DiskSpec spec;
   spec.name = arguments[2];
   spec.stateroot = arguments[3];
@@ -37,8 +38,8 @@ int run(const std::vector<std::string>& arguments) {
   const std::chrono::duration<double> read = std::chrono::steady_clock::now() - started;
   const disk::DiskResult result = disk::write_raw_disk(spec, chain, arguments[1], *events);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - started;
-  fmt::print("{{\"seconds\":{:.3f},\"read_seconds\":{:.3f},\"peak_kib\":{},\"size_bytes\":{},\"used_bytes\":{}}}\n", elapsed.count(),
-             read.count(), peak_memory_kib(), result.size_bytes, result.used_bytes);
+  fmt::print("{{\"seconds\":{:.3f},\"read_seconds\":{:.3f},\"peak_kib\":{},\"size_bytes\":{},\"used_bytes\":{}}}\n",
+             elapsed.count(), read.count(), peak_memory_kib(), result.size_bytes, result.used_bytes);
   return 0;
 }
 

@@ -82,7 +82,9 @@ std::vector<std::string> difference(const std::vector<std::string>& a, const std
 // What libostree itself makes of the commit, as root or with fakeroot: FOLDER/deployment.txt and FOLDER/boot.txt.
 void make_oracle(const ScratchRepository& repository, const std::string& commit, const fs::path& folder) {
   fs::create_directories(folder);
-  write_file_atomically(folder / "script", fmt::format(R"(set -eu
+  write_file_atomically(
+      folder / "script",
+      fmt::format(R"(set -eu
 cd {folder}
 mkdir s
 ostree admin init-fs --modern s
@@ -110,14 +112,15 @@ cp s/ostree/deploy/fixture-os/deploy/{commit}.0.origin origin.txt
 chattr -i s/ostree/deploy/*/deploy/*.0 || true
 rm -rf s
 )",
-                                                         fmt::arg("folder", folder.string()), fmt::arg("repo", (repository.folder() / "repo").string()),
-                                                         fmt::arg("commit", commit), fmt::arg("lister", BUILD_DIR "/tests/list-tree")));
+                  fmt::arg("folder", folder.string()), fmt::arg("repo", (repository.folder() / "repo").string()),
+                  fmt::arg("commit", commit), fmt::arg("lister", BUILD_DIR "/tests/list-tree")));
   std::vector<std::string> command{"bash", (folder / "script").string()};
   if (::geteuid() != 0) command.insert(command.begin(), "fakeroot");
   run_checked(command, {{{"LC_ALL", "C"}}, {}, {}});
 }
 
-// The repository inside the image as a bare-user repository of this machine: each object with what the image says about it.
+// The repository inside the image as a bare-user repository of this machine: each object with what the image says about
+// it.
 void extract_repository(const Ext4Reader& image, const fs::path& target) {
   run_checked({"ostree", "--repo=" + target.string(), "init", "--mode=bare-user"});
   for (const auto& [path, number] : image.walk("/ostree/repo/objects")) {
@@ -237,6 +240,116 @@ TEST_CASE("a file of more than 2 GiB that is mostly zeros takes little room") {
   CHECK(EXT2_I_SIZE(&inode) == size);
   CHECK(inode.i_blocks == 25 * 8);
   CHECK(root.describe(number).content == sha256_of_file(source));
+}
+
+
+void fill_small_os(ostree::Tree& tree) {
+  fill_top_level(tree);
+  fill_etc(tree);
+}
+
+TEST_CASE("what no commit carries is labelled for its path in the running system") {
+  ScratchRepository repository;
+  const std::string commit = repository.commit(fill_small_os, {}, os_metadata("7.1"));
+  const fs::path image = repository.folder() / "disk.raw";
+  DiskSpec spec = fixture_spec();
+  spec.label = [](const std::string& path, std::uint32_t mode) { return fmt::format("{}:{:o}", path, mode); };
+  write_disk(repository, {commit}, image, spec);
+  check_clean(image);
+  const Ext4Reader root(image, geometry_of(image).root.offset_bytes);
+  const Ext4Reader boot(image, geometry_of(image).boot.offset_bytes);
+  const auto label = [](const Ext4Reader& reader, const std::string& path) {
+    const std::string value = reader.xattrs(reader.lookup(path)).at("security.selinux");
+    CHECK(value.back() == '\0');
+    return value.substr(0, value.size() - 1);
+  };
+  CHECK(label(root, "/") == "/:40755");
+  CHECK(label(root, "/ostree/repo/config") == "/ostree/repo/config:100644");
+  CHECK(label(root, "/ostree/deploy/fixture-os/var/tmp") == "/var/tmp:41777");
+  CHECK(label(root, "/ostree/deploy/fixture-os/deploy/" + commit + ".0/etc/fstab") == "/etc/fstab:100644");
+  CHECK(label(root, "/ostree/deploy/fixture-os/deploy/" + commit + ".0/etc/shadow") == "system_u:object_r:shadow_t:s0");
+  CHECK(label(boot, "/loader.1/entries") == "/boot/loader.1/entries:40755");
+}
+
+TEST_CASE("a commit that carries a bootloader boots with it") {
+  ScratchRepository repository;
+  const std::string commit = repository.commit(
+      [](ostree::Tree& tree) {
+        fill_small_os(tree);
+        const std::string updates = "/usr/lib/bootupd/updates/EFI/";
+        tree.put_file(updates + "BOOT/BOOTX64.EFI", os_file(), "shim");
+        tree.put_file(updates + "fedora/grubx64.efi", os_file(), noise(300000, 9));
+        const std::string configuration = "/usr/lib/bootupd/grub2-static/";
+        tree.put_file(configuration + "grub-static-pre.cfg", os_file(), "pre\n");
+        tree.put_file(configuration + "grub-static-efi.cfg", os_file(), "efi\n");
+        tree.put_file(configuration + "configs.d/10_blscfg.cfg", os_file(), "blscfg\n");
+      },
+      {}, os_metadata("7.1"));
+  const fs::path image = repository.folder() / "disk.raw";
+  write_disk(repository, {commit}, image);
+  check_clean(image);
+  const Geometry geometry = geometry_of(image);
+  const Ext4Reader boot(image, geometry.boot.offset_bytes);
+  CHECK(boot.read("/grub2/grub.cfg") == "pre\n\n### BEGIN 10_blscfg.cfg ###\nblscfg\n\n### END 10_blscfg.cfg ###\n");
+  CHECK(boot.read("/grub2/grubenv").size() == 1024);
+  CHECK(boot.walk("/loader.1").count("/syslinux.cfg") == 0);
+  const Ext4Reader root(image, geometry.root.offset_bytes);
+  CHECK(root.read("/ostree/repo/config").find("bootloader=none") != std::string::npos);
+  const std::string esp = fmt::format("{}@@{}", image.string(), geometry.esp.offset_bytes);
+  CHECK(run_checked({"mtype", "-i", esp, "::/EFI/BOOT/BOOTX64.EFI"}) == "shim");
+  CHECK(run_checked({"mtype", "-i", esp, "::/EFI/fedora/grub.cfg"}) == "efi\n");
+  CHECK(run_checked({"mtype", "-i", esp, "::/EFI/fedora/grubx64.efi"}) == noise(300000, 9));
+}
+
+TEST_CASE("every format holds the same disk and is the same every time") {
+  ScratchRepository repository;
+  const std::string commit = repository.commit(fill_small_os, {}, os_metadata("7.1"));
+  const fs::path image = repository.folder() / "disk.raw";
+  write_disk(repository, {commit}, image);
+  const auto events = make_null_events();
+  const std::map<std::string, std::string> qemu_names{{"qcow2", "qcow2"}, {"vmdk", "vmdk"}, {"vhd", "vpc"}};
+  for (const auto& [format, qemu_name] : qemu_names) {
+    INFO(format);
+    const fs::path first = repository.folder() / ("first." + format);
+    const fs::path second = repository.folder() / ("another-name." + format);
+    convert_disk(image, format, first, *events);
+    convert_disk(image, format, second, *events);
+    CHECK(sha256_of_file(first) == sha256_of_file(second));
+    run_checked({"qemu-img", "compare", "-f", "raw", "-F", qemu_name, image.string(), first.string()});
+  }
+  CHECK_THROWS_WITH(convert_disk(image, "floppy", repository.folder() / "x", *events), Catch::Contains("'floppy' is not a disk format"));
+}
+
+TEST_CASE("a commit that cannot be a disk is refused with the reason") {
+  ScratchRepository repository;
+  const fs::path image = repository.folder() / "disk.raw";
+  write_file_atomically(image, "an earlier disk");
+  const auto refused = [&](const std::function<void(ostree::Tree&)>& fill, const DiskSpec& spec = fixture_spec()) {
+    std::string reason = "accepted";
+    try {
+      write_disk(repository, {repository.commit(fill, {}, os_metadata("7.1"))}, image, spec);
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::input);
+      reason = error.what();
+    }
+    CHECK(read_file(image) == "an earlier disk");
+    return reason;
+  };
+  CHECK(refused([](ostree::Tree& tree) { tree.put_directory("/usr/lib", directory_meta()); }) == "the commit has no /usr/lib/modules");
+  CHECK(refused([](ostree::Tree& tree) {
+          fill_small_os(tree);
+          tree.put_file("/usr/lib/modules/7/vmlinuz", os_file(), "second");
+        }) == "the commit has two kernels, 6.6.6-fixture and 7");
+  CHECK(refused([](ostree::Tree& tree) {
+          fill_small_os(tree);
+          tree.put_file("/etc/passwd", os_file(), "");
+        }) == "the commit has /etc");
+  DiskSpec spec = fixture_spec();
+  spec.size_bytes = 500U << 20U;
+  CHECK(refused(fill_small_os, spec).find("a disk of 500 MiB is too small: this commit needs at least") == 0);
+  spec = fixture_spec();
+  spec.stateroot = "../escape";
+  CHECK(refused(fill_small_os, spec) == "'../escape' cannot be the stateroot of a disk");
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ TEST_CASE("all entries of a directory that the base does not have are fixed ones
 }
 
 TEST_CASE("a missing name leaves the others where they are") {
-  std::vector<DirectoryRecord> records{{".", 5, 2}, {"..", 2, 2}, {"first", 11, 1}, {"second", 12, 1}, {"third", 13, 7}};
+  std::vector<DirectoryRecord> records{
+      {".", 5, 2}, {"..", 2, 2}, {"first", 11, 1}, {"second", 12, 1}, {"third", 13, 7}};
   const auto all = parse(encode_directory_block(records));
   records[3].inode = 0;
   const auto without = parse(encode_directory_block(records));

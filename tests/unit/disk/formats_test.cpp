@@ -16,8 +16,10 @@ TEST_CASE("a VHD footer gets time 0, the given id and the checksum that goes wit
   std::uint32_t stored = 0;
   for (std::size_t i = 0; i < footer.size(); ++i) {
     const auto byte = static_cast<unsigned char>(footer[i]);
-    if (i >= 64 && i < 68) stored = stored << 8U | byte;
-    else sum += byte;
+    if (i >= 64 && i < 68)
+      stored = stored << 8U | byte;
+    else
+      sum += byte;
   }
   CHECK(stored == ~sum);
   CHECK(constant_vhd_footer(footer, id) == footer);

@@ -40,7 +40,9 @@ TEST_CASE("an attribute of a kind that ext4 does not know is an error that names
 TEST_CASE("an access control list takes ext4's shorter form") {
   // Version 2; user::rw-, user:1000:r--, group::r--, mask::r--, other::r--.
   const std::string acl(
-      "\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\xe8\x03\0\0\x04\0\x04\0\xff\xff\xff\xff\x10\0\x04\0\xff\xff\xff\xff\x20\0\x04\0\xff\xff\xff\xff", 44);
+      "\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\xe8\x03\0\0\x04\0\x04\0\xff\xff\xff\xff\x10\0\x04\0\xff\xff"
+      "\xff\xff\x20\0\x04\0\xff\xff\xff\xff",
+      44);
   const EncodedXattrs encoded = encode_xattrs({{"system.posix_acl_access", acl}}, "x");
   const std::string on_disk("\x01\0\0\0\x01\0\x06\0\x02\0\x04\0\xe8\x03\0\0\x04\0\x04\0\x10\0\x04\0\x20\0\x04\0", 28);
   CHECK(encoded.in_inode.find(on_disk) != std::string::npos);

@@ -1,0 +1,196 @@
+#include "disk/copy.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <span>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "support/error.hpp"
+#include "support/file.hpp"
+
+namespace compose::disk {
+namespace {
+
+constexpr std::uint64_t buffer_bytes = 1U << 20U;
+constexpr std::uint64_t smallest_scanned_bytes = 1U << 20U;
+constexpr std::uint64_t shortest_hole_blocks = 16;
+constexpr std::size_t most_runs = extents_in_inode * extents_in_block / 2;
+
+std::uint64_t blocks_of(std::uint64_t bytes) { return (bytes + block_bytes - 1) / block_bytes; }
+
+std::size_t read_at(int fd, std::span<char> to, std::uint64_t offset, const fs::path& path) {
+  std::size_t done = 0;
+  while (done < to.size()) {
+    const ssize_t count = ::pread(fd, to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno("reading", path.string(), errno);
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+bool is_zero(std::span<const char> bytes) {
+  return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+// Gathers blocks with content into runs; a gap shorter than a hole belongs to the run around it.
+class RunFinder {
+ public:
+  void add(std::uint64_t block) {
+    if (!runs_.empty() && block - (runs_.back().first + runs_.back().count) < shortest_hole_blocks) {
+      runs_.back().count = block + 1 - runs_.back().first;
+    } else {
+      runs_.push_back({block, 1});
+    }
+  }
+
+  // A file in too many pieces loses its shortest holes, in equal measure everywhere.
+  std::vector<BlockRun> finish() {
+    for (std::uint64_t hole = shortest_hole_blocks * 2; runs_.size() > most_runs; hole *= 2) {
+      std::vector<BlockRun> merged;
+      for (const auto& run : runs_) {
+        if (!merged.empty() && run.first - (merged.back().first + merged.back().count) < hole) {
+          merged.back().count = run.first + run.count - merged.back().first;
+        } else {
+          merged.push_back(run);
+        }
+      }
+      runs_ = std::move(merged);
+    }
+    return std::move(runs_);
+  }
+
+ private:
+  std::vector<BlockRun> runs_;
+};
+
+void scan(const fs::path& path, std::uint64_t size_bytes, RunFinder& finder) {
+  const Fd fd = open_file(path, O_RDONLY);
+  std::string buffer(256U << 10U, '\0');
+  std::uint64_t offset = 0;
+  while (offset < size_bytes) {
+    // Holes of the stored file need no reading; they are zeros like any others.
+    const off_t data = ::lseek(fd.get(), static_cast<off_t>(offset), SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return;
+    if (data > 0) offset = std::max(offset, static_cast<std::uint64_t>(data) / block_bytes * block_bytes);
+    const std::size_t count = read_at(fd.get(), {buffer.data(), buffer.size()}, offset, path);
+    if (count == 0) return;
+    for (std::size_t at = 0; at < count; at += block_bytes) {
+      const std::span block(buffer.data() + at, std::min<std::size_t>(block_bytes, count - at));
+      if (!is_zero(block)) finder.add((offset + at) / block_bytes);
+    }
+    offset += count;
+  }
+}
+
+}  // namespace
+
+std::vector<BlockRun> find_runs(const fs::path& file, std::uint64_t size_bytes) {
+  if (size_bytes == 0) return {};
+  if (size_bytes < smallest_scanned_bytes) return {{0, blocks_of(size_bytes)}};
+  RunFinder finder;
+  scan(file, size_bytes, finder);
+  return finder.finish();
+}
+
+ContentCopier::ContentCopier(const ChainContent& chain, int image_fd) : chain_(chain), image_fd_(image_fd) {}
+
+void ContentCopier::add(const Model& model, const Layout& layout, std::uint64_t offset_bytes) {
+  for (NodeId id = 0; id < model.nodes.size(); ++id) {
+    const Node& node = model.nodes[id];
+    if (!node.present || node.is_directory()) continue;
+    for (const auto& extent : layout.placements[id].extents) {
+      const std::uint64_t start = extent.logical * block_bytes;
+      const std::uint64_t end = std::min(start + extent.count * block_bytes, node.size_bytes);
+      for (std::uint64_t at = start; at < end; at += buffer_bytes) {
+        const std::uint64_t bytes = std::min(end - at, buffer_bytes);
+        pieces_.push_back({&node, at, offset_bytes + extent.physical * block_bytes + (at - start),
+                           static_cast<std::uint32_t>(bytes)});
+        total_bytes_ += bytes;
+      }
+    }
+  }
+}
+
+void ContentCopier::plan_batches() {
+  std::sort(pieces_.begin(), pieces_.end(),
+            [](const Piece& a, const Piece& b) { return a.disk_offset < b.disk_offset; });
+  batches_.clear();
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const auto& piece = pieces_[i];
+    bool joins = false;
+    if (!batches_.empty()) {
+      const auto& first = pieces_[batches_.back().first];
+      const auto& previous = pieces_[i - 1];
+      const bool adjacent = previous.disk_offset + blocks_of(previous.bytes) * block_bytes == piece.disk_offset;
+      joins = adjacent && piece.disk_offset + piece.bytes - first.disk_offset <= buffer_bytes;
+    }
+    if (joins) {
+      batches_.back().last = i + 1;
+    } else {
+      batches_.push_back({i, i + 1});
+    }
+  }
+}
+
+void ContentCopier::read_piece(const Piece& piece, char* to) const {
+  const Node& node = *piece.node;
+  if (node.object == nullptr) {
+    std::memcpy(to, node.data.data() + piece.file_offset, piece.bytes);
+    return;
+  }
+  const fs::path path = chain_.path_of(*node.object);
+  const Fd fd = open_file(path, O_RDONLY | O_NOFOLLOW);
+  if (read_at(fd.get(), {to, piece.bytes}, piece.file_offset, path) != piece.bytes) {
+    throw Error(ErrorKind::failed, fmt::format("reading '{}': it became shorter while it was read", path.string()));
+  }
+}
+
+void ContentCopier::copy(const Batch& batch, std::string& buffer) {
+  const std::uint64_t start = pieces_[batch.first].disk_offset;
+  std::uint64_t end = start;
+  for (std::size_t i = batch.first; i < batch.last; ++i) {
+    const auto& piece = pieces_[i];
+    if (piece.disk_offset > end) std::memset(buffer.data() + (end - start), 0, piece.disk_offset - end);
+    read_piece(piece, buffer.data() + (piece.disk_offset - start));
+    end = piece.disk_offset + piece.bytes;
+    done_bytes_ += piece.bytes;
+  }
+  write_all_at(image_fd_, {buffer.data(), end - start}, start, "disk image");
+}
+
+void ContentCopier::run(unsigned threads) {
+  plan_batches();
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr failure;
+  const auto work = [&] {
+    try {
+      std::string buffer(buffer_bytes, '\0');
+      for (std::size_t i = next++; i < batches_.size(); i = next++) copy(batches_[i], buffer);
+    } catch (...) {
+      const std::lock_guard guard(mutex);
+      if (!failure) failure = std::current_exception();
+      next = batches_.size();
+    }
+  };
+  {
+    std::vector<std::jthread> workers;
+    for (unsigned i = 1; i < threads; ++i) workers.emplace_back(work);
+    work();
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace compose::disk

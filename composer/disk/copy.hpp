@@ -1,0 +1,60 @@
+#pragma once
+// Copies the content of files to their places in the image, with several threads and bounded memory.
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "disk/layout.hpp"
+#include "disk/model.hpp"
+#include "support/path.hpp"
+
+namespace compose::disk {
+
+// The parts of a regular file that are not zero: all of it, unless there are long runs of zeros (64 KiB or more, in a
+// file of 1 MiB or more). Depends on the content alone, never on how the file is stored.
+std::vector<BlockRun> find_runs(const fs::path& file, std::uint64_t size_bytes);
+
+// Copies what all present nodes of `model` hold into `image_fd`. `offset_bytes` is where the file system starts.
+class ContentCopier {
+ public:
+  // Both must outlive the copier.
+  ContentCopier(const ChainContent& chain, int image_fd);
+
+  void add(const Model& model, const Layout& layout, std::uint64_t offset_bytes);
+  // Copies everything; returns when it is done. Throws the first error.
+  void run(unsigned threads);
+  // How far run() is; to be called from other threads.
+  std::uint64_t done_bytes() const noexcept { return done_bytes_; }
+
+  std::uint64_t total_bytes() const noexcept { return total_bytes_; }
+
+ private:
+  // At most one buffer of bytes from one node, to one place.
+  struct Piece {
+    const Node* node = nullptr;
+    std::uint64_t file_offset = 0;
+    std::uint64_t disk_offset = 0;
+    std::uint32_t bytes = 0;
+  };
+  // Pieces [first, last) follow each other on disk and fit into one buffer together.
+  struct Batch {
+    std::size_t first = 0;
+    std::size_t last = 0;
+  };
+
+  void plan_batches();
+  void copy(const Batch& batch, std::string& buffer);
+  void read_piece(const Piece& piece, char* to) const;
+
+  const ChainContent& chain_;
+  int image_fd_;
+  std::vector<Piece> pieces_;
+  std::vector<Batch> batches_;
+  std::uint64_t total_bytes_ = 0;
+  std::atomic<std::uint64_t> done_bytes_{0};
+};
+
+}  // namespace compose::disk

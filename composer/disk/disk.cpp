@@ -1,0 +1,185 @@
+#include "disk/disk.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <sstream>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "disk/bootloader.hpp"
+#include "disk/copy.hpp"
+#include "disk/esp.hpp"
+#include "disk/ext4.hpp"
+#include "disk/gpt.hpp"
+#include "disk/layout.hpp"
+#include "disk/scratch.hpp"
+#include "disk/sysroot.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+
+namespace compose::disk {
+namespace {
+
+constexpr std::uint64_t mib = 1U << 20U;
+constexpr std::uint32_t root_journal_blocks = 16384;  // 64 MiB, whatever the size, so that nothing behind it moves
+constexpr std::uint32_t boot_journal_blocks = 4096;
+constexpr unsigned copy_threads = 2;
+
+// One of the two ext4 file systems on its way to the disk.
+struct FileSystemPlan {
+  Model model;
+  std::vector<EncodedXattrs> xattrs;
+  std::vector<bool> needs_xattr_block;
+  std::uint64_t content_blocks = 0;  // in one piece from block 0, with all gaps that keep places
+  std::uint32_t inodes = 0;
+};
+
+FileSystemPlan plan(Model model) {
+  FileSystemPlan result;
+  result.model = std::move(model);
+  for (const auto& node : result.model.nodes) {
+    const std::string name = node.object != nullptr ? node.object->checksum : "a directory";
+    result.xattrs.push_back(encode_xattrs(node.meta.xattrs, name));
+    result.needs_xattr_block.push_back(!result.xattrs.back().in_block.empty());
+  }
+  const Layout dry = make_layout(result.model, result.needs_xattr_block, {{0, UINT64_MAX / block_bytes}});
+  result.content_blocks = dry.used_blocks;
+  result.inodes = dry.last_inode;
+  return result;
+}
+
+// The size of the region that holds these blocks and inodes with `free_percent` of it free.
+std::uint64_t region_bytes(const FileSystemPlan& plan, std::uint32_t journal_blocks, std::uint64_t free_percent) {
+  constexpr std::uint64_t bytes_per_inode = 16384;
+  std::uint64_t size = 0;
+  std::uint64_t needed = plan.content_blocks * block_bytes;
+  while (size < needed) {
+    size = needed;
+    const std::uint64_t used = plan.content_blocks + ext4_overhead_blocks(size, journal_blocks);
+    needed = used * block_bytes * 100 / (100 - free_percent);
+    needed = std::max(needed, (plan.inodes + 1024) * bytes_per_inode);
+  }
+  return size;
+}
+
+// Room for three kernels: libostree writes the next one before it removes the oldest.
+std::uint64_t boot_bytes(const Kernel& kernel) {
+  constexpr std::uint64_t step = 128 * mib;
+  const std::uint64_t needed = 3 * (kernel.vmlinuz->size_bytes + kernel.initramfs->size_bytes) + 64 * mib;
+  return std::max(3 * step, (needed + step - 1) / step * step);
+}
+
+void check_spec(const DiskSpec& spec) {
+  const auto check_name = [](const std::string& what, const std::string& name, bool slashes) {
+    std::istringstream components(name);
+    bool valid =
+        !name.empty() && name.front() != '/' && name.back() != '/' && (slashes || name.find('/') == std::string::npos);
+    for (std::string part; std::getline(components, part, '/');) {
+      valid = valid && !part.empty() && part.size() <= 200 && part.front() != '.';
+    }
+    valid = valid && name.find_first_of(std::string("\n\r\t \0", 5)) == std::string::npos;
+    if (!valid) throw Error(ErrorKind::input, fmt::format("'{}' cannot be the {} of a disk", name, what));
+  };
+  check_name("stateroot", spec.stateroot, false);
+  check_name("ref", spec.ref, true);
+  for (const auto& karg : spec.kargs) {
+    if (karg.find_first_of("\n\r") != std::string::npos) {
+      throw Error(ErrorKind::input, fmt::format("the kernel argument '{}' has a line break", karg));
+    }
+  }
+}
+
+class DiskWriter {
+ public:
+  DiskWriter(const DiskSpec& spec, const ChainContent& chain, Events& events)
+      : spec_(spec), chain_(chain), events_(events), identity_(spec.name), kernel_(find_kernel(chain)) {}
+
+  DiskResult write(const fs::path& target) {
+    const SystemSpec system{spec_, chain_, identity_, kernel_,
+                            carries_bootloader(chain_) ? BootMenu::bls : BootMenu::syslinux};
+    FileSystemPlan root = plan(make_root_model(system));
+    const Geometry geometry = choose_geometry(root);
+
+    AtomicFile image(target);
+    if (::ftruncate(image.fd(), static_cast<off_t>(geometry.disk_bytes)) != 0)
+      throw_errno("sizing", target.string(), errno);
+    const Scratch scratch(target);
+    write_gpt(image.temporary_path(), geometry, identity_);
+    const Bootloader bootloader = make_bootloader(chain_, identity_, geometry, scratch.path());
+    if (bootloader.core_image.empty()) events_.note("the commit has no GRUB for BIOS: this disk boots by UEFI only");
+    FileSystemPlan boot = plan(make_boot_model(system, bootloader.boot));
+    write_file_systems(image, geometry, root, boot, bootloader, scratch.path());
+    image.commit();
+    return {geometry.disk_bytes, used_blocks_ * block_bytes};
+  }
+
+ private:
+  Geometry choose_geometry(const FileSystemPlan& root) const {
+    const std::uint64_t boot = boot_bytes(kernel_);
+    const std::uint64_t size =
+        spec_.size_bytes.value_or(smallest_disk(boot, region_bytes(root, root_journal_blocks, 25)));
+    return make_geometry(size, boot, region_bytes(root, root_journal_blocks, 2));
+  }
+
+  struct Open {
+    std::unique_ptr<Ext4> ext4;
+    Layout layout;
+  };
+
+  Open open(const AtomicFile& image, const Partition& place, const FileSystemPlan& plan, std::uint32_t journal_blocks,
+            const std::string& label) {
+    const bool is_root = label == "root";
+    Open result;
+    result.ext4 = std::make_unique<Ext4>(
+        Ext4Options{image.temporary_path(), place.offset_bytes, place.size_bytes, label,
+                    is_root ? identity_.root_filesystem : identity_.boot_filesystem,
+                    is_root ? identity_.root_hash_seed : identity_.boot_hash_seed, journal_blocks});
+    result.layout = make_layout(plan.model, plan.needs_xattr_block, result.ext4->free_segments());
+    return result;
+  }
+
+  // Content is copied by other threads while this one writes what describes it.
+  void write_file_systems(const AtomicFile& image, const Geometry& geometry, const FileSystemPlan& root,
+                          const FileSystemPlan& boot, const Bootloader& bootloader, const fs::path& scratch) {
+    Open root_open = open(image, geometry.root, root, root_journal_blocks, "root");
+    Open boot_open = open(image, geometry.boot, boot, boot_journal_blocks, "boot");
+    ContentCopier copier(chain_, image.fd());
+    copier.add(root.model, root_open.layout, geometry.root.offset_bytes);
+    copier.add(boot.model, boot_open.layout, geometry.boot.offset_bytes);
+    auto content = std::async(std::launch::async, [&] { copier.run(copy_threads); });
+    root_open.ext4->write(root.model, root_open.layout, root.xattrs);
+    root_open.ext4->close();
+    boot_open.ext4->write(boot.model, boot_open.layout, boot.xattrs);
+    boot_open.ext4->close();
+    write_all_at(image.fd(), bootloader.boot_code, 0, "disk image");
+    write_all_at(image.fd(), bootloader.core_image, geometry.bios.offset_bytes, "disk image");
+    write_esp(image.temporary_path(), geometry.esp, identity_.esp_volume_id, bootloader.esp, chain_, scratch);
+    while (content.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
+      events_.progress("disk", copier.done_bytes(), copier.total_bytes(), "bytes");
+    }
+    content.get();
+    used_blocks_ = root_open.layout.used_blocks;
+  }
+
+  const DiskSpec& spec_;
+  const ChainContent& chain_;
+  Events& events_;
+  Identity identity_;
+  Kernel kernel_;
+  std::uint64_t used_blocks_ = 0;
+};
+
+}  // namespace
+
+DiskResult write_raw_disk(const DiskSpec& spec, const ChainContent& chain, const fs::path& target, Events& events) {
+  return with_context(fmt::format("writing the disk '{}'", target.string()), [&] {
+    check_spec(spec);
+    return DiskWriter(spec, chain, events).write(fs::absolute(target));
+  });
+}
+
+}  // namespace compose::disk

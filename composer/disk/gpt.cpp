@@ -1,0 +1,98 @@
+#include "disk/gpt.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <libfdisk/libfdisk.h>
+
+#include <fmt/format.h>
+
+#include "support/error.hpp"
+#include "support/handle.hpp"
+
+namespace compose::disk {
+namespace {
+
+constexpr std::uint64_t mib = 1U << 20U;
+constexpr std::uint64_t gib = 1U << 30U;
+constexpr std::uint64_t esp_bytes = 64 * mib;
+
+using Context = Handle<fdisk_context, fdisk_unref_context>;
+using PartitionHandle = Handle<fdisk_partition, fdisk_unref_partition>;
+using PartitionType = Handle<fdisk_parttype, fdisk_unref_parttype>;
+
+void check(int result, const char* doing) {
+  if (result < 0) {
+    throw Error(ErrorKind::failed, fmt::format("writing the partition table: {}: {}", doing, std::strerror(-result)));
+  }
+}
+
+struct Description {
+  const char* name;
+  const char* type;
+  Partition place;
+  Uuid uuid;
+};
+
+void add_partition(fdisk_context* context, std::size_t number, const Description& description) {
+  const PartitionHandle partition(fdisk_new_partition());
+  const PartitionType type(fdisk_label_get_parttype_from_string(fdisk_get_label(context, "gpt"), description.type));
+  if (!type)
+    throw Error(ErrorKind::failed, fmt::format("libfdisk does not know the partition type {}", description.type));
+  fdisk_partition_set_partno(partition.get(), number);
+  fdisk_partition_size_explicit(partition.get(), 1);
+  check(fdisk_partition_set_start(partition.get(), description.place.offset_bytes / sector_bytes), "start");
+  check(fdisk_partition_set_size(partition.get(), description.place.size_bytes / sector_bytes), "size");
+  check(fdisk_partition_set_type(partition.get(), type.get()), "type");
+  check(fdisk_partition_set_name(partition.get(), description.name), "name");
+  check(fdisk_partition_set_uuid(partition.get(), to_string(description.uuid).c_str()), "uuid");
+  check(fdisk_add_partition(context, partition.get(), nullptr), description.name);
+}
+
+std::uint64_t round_down(std::uint64_t value, std::uint64_t unit) { return value / unit * unit; }
+
+}  // namespace
+
+Geometry make_geometry(std::uint64_t disk_bytes, std::uint64_t boot_bytes, std::uint64_t root_minimum_bytes) {
+  Geometry geometry;
+  geometry.disk_bytes = disk_bytes;
+  geometry.bios = {mib, mib};
+  geometry.esp = {2 * mib, esp_bytes};
+  geometry.boot = {geometry.esp.offset_bytes + esp_bytes, boot_bytes};
+  geometry.root.offset_bytes = geometry.boot.offset_bytes + boot_bytes;
+  const std::uint64_t end = round_down(disk_bytes, mib) - mib;
+  const std::uint64_t needed = geometry.root.offset_bytes + root_minimum_bytes;
+  if (disk_bytes % sector_bytes != 0 || disk_bytes < 2 * mib || end < needed) {
+    throw Error(ErrorKind::input,
+                fmt::format("a disk of {} MiB is too small: this commit needs at least {} MiB", disk_bytes / mib,
+                            (needed + 2 * mib - 1) / mib),
+                "give [disk] size a larger value, or \"auto\"");
+  }
+  geometry.root.size_bytes = end - geometry.root.offset_bytes;
+  return geometry;
+}
+
+std::uint64_t smallest_disk(std::uint64_t boot_bytes, std::uint64_t root_minimum_bytes) {
+  const std::uint64_t needed = 3 * mib + esp_bytes + boot_bytes + root_minimum_bytes;
+  return (needed + gib - 1) / gib * gib;
+}
+
+void write_gpt(const fs::path& image, const Geometry& geometry, const Identity& identity) {
+  const Context context(fdisk_new_context());
+  check(fdisk_disable_dialogs(context.get(), 1), "dialogs");
+  check(fdisk_assign_device(context.get(), image.c_str(), 0), "opening the image");
+  check(fdisk_create_disklabel(context.get(), "gpt"), "new table");
+  check(fdisk_set_disklabel_id_from_string(context.get(), to_string(identity.disk).c_str()), "disk id");
+  const Description partitions[] = {
+      {"bios-boot", "21686148-6449-6E6F-744E-656564454649", geometry.bios, identity.bios_partition},
+      {"esp", "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", geometry.esp, identity.esp_partition},
+      {"boot", "BC13C2FF-59E6-4262-A352-B275FD6F7172", geometry.boot, identity.boot_partition},
+      {"root", "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709", geometry.root, identity.root_partition},
+  };
+  std::size_t number = 0;
+  for (const auto& partition : partitions) add_partition(context.get(), number++, partition);
+  check(fdisk_write_disklabel(context.get()), "writing");
+  check(fdisk_deassign_device(context.get(), 1), "closing the image");
+}
+
+}  // namespace compose::disk
