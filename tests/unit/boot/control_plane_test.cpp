@@ -112,7 +112,8 @@ TEST_CASE("text that is not HTTP is answered 400") {
 
 TEST_CASE("a body beyond the limit is refused without reading it") {
   const Plane plane;
-  CHECK(plane.exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n").starts_with("HTTP/1.1 413 "));
+  CHECK(
+      plane.exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n").starts_with("HTTP/1.1 413 "));
 }
 
 TEST_CASE("a header beyond the limit is refused") {

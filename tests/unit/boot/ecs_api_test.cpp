@@ -23,8 +23,9 @@ TEST_CASE("a registration is answered with an active instance of the request's c
   const json instance = json::parse(reply.body).at("containerInstance");
   CHECK(instance.at("status") == "ACTIVE");
   CHECK(instance.at("agentConnected") == true);
-  CHECK(instance.at("containerInstanceArn").get<std::string>().starts_with(
-      "arn:aws:ecs:us-east-1:000000000000:container-instance/blue/"));
+  CHECK(instance.at("containerInstanceArn")
+            .get<std::string>()
+            .starts_with("arn:aws:ecs:us-east-1:000000000000:container-instance/blue/"));
 }
 
 TEST_CASE("a registration's reply echoes all attributes and resources") {

@@ -33,7 +33,8 @@ TEST_CASE("a line is read once it is complete") {
 }
 
 TEST_CASE("carriage returns, other text and facts before a begin are ignored") {
-  const auto boots = parse_guest_report("login: \r\nfact early 1\r\nbegin 1 1.00\r\nnonsense\r\nfact x 1\r\nend 2 1\r\n");
+  const auto boots =
+      parse_guest_report("login: \r\nfact early 1\r\nbegin 1 1.00\r\nnonsense\r\nfact x 1\r\nend 2 1\r\n");
   REQUIRE(boots.size() == 1);
   CHECK_FALSE(boots[0].fact("early"));
   CHECK(boots[0].fact("x") == "1");

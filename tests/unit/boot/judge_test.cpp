@@ -45,11 +45,13 @@ GuestBoot good_guest() {
 }
 
 std::vector<SeenRequest> good_requests() {
-  const ApiRequest registration{"POST", "/", "AmazonEC2ContainerServiceV20141113.RegisterContainerInstance", R"({"cluster":"blue"})"};
+  const ApiRequest registration{"POST", "/", "AmazonEC2ContainerServiceV20141113.RegisterContainerInstance",
+                                R"({"cluster":"blue"})"};
   return {{{}, registration, 200}, {{}, {"POST", "/probe/1", "", ""}, 200}};
 }
 
-Check check_of(const std::string& name, const BootTest& test, const GuestBoot& guest, const std::vector<SeenRequest>& requests) {
+Check check_of(const std::string& name, const BootTest& test, const GuestBoot& guest,
+               const std::vector<SeenRequest>& requests) {
   const auto checks = judge(test, guest, requests);
   const auto found = std::find_if(checks.begin(), checks.end(), [&](const Check& check) { return check.name == name; });
   REQUIRE(found != checks.end());
@@ -57,7 +59,8 @@ Check check_of(const std::string& name, const BootTest& test, const GuestBoot& g
 }
 
 // The check `name` fails and says `words` when the guest's fact is `values`; no other check fails.
-void fails_with(const std::string& name, const std::string& fact, const std::vector<std::string>& values, const std::string& words) {
+void fails_with(const std::string& name, const std::string& fact, const std::vector<std::string>& values,
+                const std::string& words) {
   GuestBoot guest = good_guest();
   guest.facts[fact] = values;
   for (const Check& check : judge(expectations(), guest, good_requests())) {
@@ -123,8 +126,8 @@ TEST_CASE("an origin with a remote's name is the same ref") {
 
 TEST_CASE("a pending deployment's origin is not taken for the booted one's") {
   GuestBoot guest = good_guest();
-  guest.facts["status"] = {"demo " + std::string(64, 'b') + ".0 (pending)", "origin refspec: other", "* demo " + commit + ".0",
-                           "origin refspec: debian-atomic/12/x86_64/ecs"};
+  guest.facts["status"] = {"demo " + std::string(64, 'b') + ".0 (pending)", "origin refspec: other",
+                           "* demo " + commit + ".0", "origin refspec: debian-atomic/12/x86_64/ecs"};
   CHECK(check_of("deployment", expectations(), guest, good_requests()).passed);
 }
 
@@ -144,7 +147,8 @@ TEST_CASE("a directory with another mode or owner, or missing, fails") {
              "expected '700 root:root /var/lib/ecs/data', found '755 root:root /var/lib/ecs/data'");
   fails_with("directories", "directory", {"755 root:root /etc/ecs", "missing - /var/lib/ecs/data"}, "missing");
   fails_with("directories", "directory", {"755 root:root /etc/ecs"}, "did not report");
-  fails_with("directories", "directory", {"755 root:root /etc/ecs", "700 root:root / /var/lib/ecs/data"}, "did not report");
+  fails_with("directories", "directory", {"755 root:root /etc/ecs", "700 root:root / /var/lib/ecs/data"},
+             "did not report");
 }
 
 TEST_CASE("a writable /usr and a read-only /var fail") {

@@ -5,13 +5,15 @@
 using namespace compose::boot;
 
 TEST_CASE("a kernel panic is told with its reason") {
-  CHECK(diagnose_console("[ 1.2] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\r\n[ 1.3] CPU") ==
+  CHECK(diagnose_console(
+            "[ 1.2] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\r\n[ 1.3] CPU") ==
         "the kernel panicked: VFS: Unable to mount root fs on unknown-block(0,0)");
 }
 
 TEST_CASE("a firmware without anything to boot is told") {
   const std::string reason = "the firmware found no bootable device";
-  CHECK(diagnose_console("Booting from Hard Disk...\r\nBoot failed: not a bootable disk\r\n\r\nNo bootable device.\r\n") == reason);
+  CHECK(diagnose_console(
+            "Booting from Hard Disk...\r\nBoot failed: not a bootable disk\r\n\r\nNo bootable device.\r\n") == reason);
   CHECK(diagnose_console("BdsDxe: No bootable option or device was found.\r\n") == reason);
 }
 
@@ -23,8 +25,9 @@ TEST_CASE("a boot loader that waits at its prompt is told") {
 }
 
 TEST_CASE("emergency mode is told, of the initramfs and of the host") {
-  CHECK(diagnose_console("Warning: /dev/disk/by-label/root does not exist\r\nEntering emergency mode. Exit the shell") ==
-        "the initramfs is in emergency mode");
+  CHECK(
+      diagnose_console("Warning: /dev/disk/by-label/root does not exist\r\nEntering emergency mode. Exit the shell") ==
+      "the initramfs is in emergency mode");
   CHECK(diagnose_console("You are in emergency mode. After logging in, type") == "the host is in emergency mode");
 }
 
@@ -42,7 +45,8 @@ TEST_CASE("the kernel and user space are recognised by what they print first") {
 }
 
 TEST_CASE("plain text has no escapes, control characters or empty lines") {
-  CHECK(plain_text("\x1b[2J\x1b[01;01H\x1b[1;31mred\x1b[0m\r\n\r\n\x1b" "c\tx\x07y\x7f") == "red\n\txy");
+  CHECK(plain_text("\x1b[2J\x1b[01;01H\x1b[1;31mred\x1b[0m\r\n\r\n\x1b"
+                   "c\tx\x07y\x7f") == "red\n\txy");
   CHECK(plain_text("\xc3\xa9 \x1b[") == "\xc3\xa9 ");
   CHECK(plain_text("end \x1b") == "end ");
 }

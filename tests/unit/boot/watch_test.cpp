@@ -47,7 +47,8 @@ TEST_CASE("a guest that shuts down is reported with what was waited for") {
 }
 
 TEST_CASE("a panic is reported with what follows it, without waiting for the time limit") {
-  const auto report = Play().run("echo 'Kernel panic - not syncing: oops' >serial.log; sleep 1; echo trace >>serial.log; sleep 60");
+  const auto report =
+      Play().run("echo 'Kernel panic - not syncing: oops' >serial.log; sleep 1; echo trace >>serial.log; sleep 60");
   CHECK(report.failure == "the kernel panicked: oops");
   CHECK(report.serial_tail == "Kernel panic - not syncing: oops\ntrace\n");
 }
@@ -69,7 +70,8 @@ TEST_CASE("a complete description without a registration is waited for, then jud
 }
 
 TEST_CASE("times are those of what was seen, the kernel's also from the guest's uptime") {
-  const auto report = Play().run("sleep 0.5; " + registers + "printf 'begin 1 0.20\\nend 1 0.20\\n' >guest.log; sleep 60");
+  const auto report =
+      Play().run("sleep 0.5; " + registers + "printf 'begin 1 0.20\\nend 1 0.20\\n' >guest.log; sleep 60");
   REQUIRE(report.boots.size() == 1);
   const BootTimes& times = report.boots[0].times;
   CHECK(report.boots[0].registration == "{}");
@@ -86,7 +88,8 @@ TEST_CASE("time without a processor is counted, of a process that exists") {
 TEST_CASE("a guest that is late is told to report before the time limit") {
   Play play;
   play.test.timeout = std::chrono::seconds(3);
-  const std::string asks = "exec 3<>/dev/tcp/127.0.0.1/$PORT; printf 'GET /guest HTTP/1.0\\r\\n\\r\\n' >&3; tail -n 1 <&3 >>answers;";
+  const std::string asks =
+      "exec 3<>/dev/tcp/127.0.0.1/$PORT; printf 'GET /guest HTTP/1.0\\r\\n\\r\\n' >&3; tail -n 1 <&3 >>answers;";
   play.run("while sleep 0.2; do " + asks + " done");
   const std::string answers = read_file(play.directory.path() / "answers");
   CHECK(answers.starts_with("0 wait\n"));

@@ -1,0 +1,98 @@
+#pragma once
+// The boot test: boots a finished disk image under QEMU, offline, until its agent has registered with a stand-in
+// control plane and the guest has described itself; then judges what both saw. Needs no privilege, and no KVM: where
+// /dev/kvm cannot boot a kernel it uses QEMU's own translator. The image is never written to (a temporary overlay takes
+// the writes). The guest reaches the control plane at guest_url and nothing else: no host port, no outside.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "support/events.hpp"
+#include "support/path.hpp"
+
+namespace compose::boot {
+
+enum class Firmware { bios, uefi };
+
+struct ExpectedDirectory {
+  std::string path;
+  unsigned mode = 0755;             // permission bits
+  std::string owner = "root:root";  // names, as `stat -c %U:%G` prints them
+};
+
+struct BootTest {
+  fs::path disk;
+  std::string format = "raw";  // or "qcow2"
+  Firmware firmware = Firmware::bios;
+  std::string cluster;    // the user data's ECS_CLUSTER, appended to /etc/ecs/ecs.config
+  std::string stateroot;  // of `ostree admin status`; these three: empty = not checked
+  std::string commit;
+  std::string ref;
+  std::vector<ExpectedDirectory> directories;  // what the agent's profile promises
+  std::string container = "ecs-agent";         // the agent's container
+  std::string image;               // for an ordinary container: `docker run IMAGE probe URL`; empty = not run
+  bool second_deployment = false;  // then `ostree admin deploy --karg-append` in the guest, reboot, all again
+  std::optional<std::uint64_t> disk_size_bytes;  // the virtual disk's size: larger than the image, to see it grow
+  // For each boot, which takes 60 to 100 s without KVM. Time for which the guest was ready to run but this machine busy
+  // with other work does not count, so a limit that is right on an idle machine is right on a busy one.
+  std::chrono::seconds timeout{300};
+  fs::path log_directory;  // made when absent; see the file names below
+};
+
+// What a run leaves in log_directory; earlier ones of these names are replaced.
+inline constexpr const char* serial_log_name = "serial.log";  // firmware's, boot loader's and kernel's console
+inline constexpr const char* guest_log_name = "guest.log";    // the guest's description of itself (guest_report.hpp)
+inline constexpr const char* requests_log_name = "requests.jsonl";  // what reached the control plane
+inline constexpr const char* qemu_log_name = "qemu.log";
+inline constexpr const char* report_name = "report.json";  // to_json() of the report
+
+struct Check {
+  std::string name;  // a stable word: "registered", "deployment", "units", …
+  bool passed = false;
+  std::string detail;  // what was found; when failed also what was expected
+};
+
+// Since power-on (or the reboot); absent: not seen.
+struct BootTimes {
+  std::optional<std::chrono::milliseconds> kernel;
+  std::optional<std::chrono::milliseconds> userspace;
+  std::optional<std::chrono::milliseconds> registered;
+  std::optional<std::chrono::milliseconds> finished;  // the guest's description is complete
+};
+
+struct BootRun {  // one for each boot of the guest
+  std::vector<Check> checks;
+  BootTimes times;
+  std::string registration;  // the RegisterContainerInstance request's body, JSON; empty: none came
+};
+
+struct BootReport {
+  bool passed = false;
+  std::string
+      failure;  // why not, one line: "timeout …", "the kernel panicked: …", "2 checks failed: units, registered"
+  std::string accelerator;  // "kvm" or "tcg"
+  std::vector<BootRun> boots;
+  std::chrono::milliseconds total{0};
+  std::string guest_diagnosis;  // when failed: what the guest said about it (unit states, agent's log, journal)
+  std::string serial_tail;      // when failed: the console's last lines, without control characters
+};
+
+// Runs the test. Whatever the image does is a report (passed or not); only what stops the test itself throws:
+// Error(input) for a missing image or an unusable expectation, Error(failed) for a missing program or firmware.
+// Events: stage "boot" around stages "firmware", "kernel", "userspace", "checks". QEMU ends with this call, or with
+// this process.
+BootReport run_boot_test(const BootTest& test, Events& events);
+
+// For people: a line a check, then on failure the reason, the guest's diagnosis and the console's tail.
+std::string describe(const BootReport& report);
+
+// {"passed","failure","accelerator","total_s","boots":[{"checks":[{"name","passed","detail"}],"kernel_s",
+// "userspace_s","registered_s","finished_s","registration"}]}
+nlohmann::json to_json(const BootReport& report);
+
+}  // namespace compose::boot

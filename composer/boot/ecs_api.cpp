@@ -1,0 +1,121 @@
+#include "boot/ecs_api.hpp"
+
+#include <functional>
+#include <map>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "support/digest.hpp"
+
+namespace compose::boot {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view service = "AmazonEC2ContainerServiceV20141113.";
+
+struct ClientError {
+  std::string type;
+  std::string message;
+};
+
+ApiReply error_reply(const ClientError& error) {
+  return {400, "application/x-amz-json-1.1", json{{"__type", error.type}, {"message", error.message}}.dump()};
+}
+
+// The member, or `fallback` when absent. A member of another type is what the real service calls a serialization error.
+json member(const json& request, const char* name, const json& fallback) {
+  const auto found = request.find(name);
+  if (found == request.end() || found->is_null()) return fallback;
+  if (found->type() != fallback.type()) {
+    throw ClientError{"SerializationException",
+                      fmt::format("{}: expected {}, found {}", name, fallback.type_name(), found->type_name())};
+  }
+  return *found;
+}
+
+std::string instance_arn(const json& request, const std::string& cluster) {
+  const std::string known = member(request, "containerInstanceArn", "");  // an agent that has registered before
+  if (!known.empty()) return known;
+  const std::string id = sha256_hex("container instance of " + cluster).substr(0, 32);
+  return fmt::format("arn:aws:ecs:us-east-1:000000000000:container-instance/{}/{}", cluster, id);
+}
+
+json register_container_instance(const json& request, const ApiContext&) {
+  const std::string cluster = member(request, "cluster", "default");
+  const json resources = member(request, "totalResources", json::array());
+  return {{"containerInstance",
+           {{"containerInstanceArn", instance_arn(request, cluster)},
+            {"ec2InstanceId", "i-00000000000000000"},
+            {"status", "ACTIVE"},
+            {"agentConnected", true},
+            {"version", 1},
+            {"versionInfo", member(request, "versionInfo", json::object())},
+            {"registeredResources", resources},
+            {"remainingResources", resources},
+            {"attributes", member(request, "attributes", json::array())},
+            {"tags", member(request, "tags", json::array())},
+            {"runningTasksCount", 0},
+            {"pendingTasksCount", 0},
+            {"registeredAt", 0}}}};
+}
+
+json discover_poll_endpoint(const json&, const ApiContext& context) {
+  return {{"endpoint", context.own_url},
+          {"telemetryEndpoint", context.own_url},
+          {"serviceConnectEndpoint", context.own_url}};
+}
+
+json acknowledge(const json&, const ApiContext&) { return {{"acknowledgment", "OK"}}; }
+
+using Operation = std::function<json(const json& request, const ApiContext& context)>;
+
+const std::map<std::string_view, Operation>& operations() {
+  static const std::map<std::string_view, Operation> table{
+      {"DiscoverPollEndpoint", discover_poll_endpoint},
+      {"RegisterContainerInstance", register_container_instance},
+      {"SubmitContainerStateChange", acknowledge},
+      {"SubmitTaskStateChange", acknowledge},
+  };
+  return table;
+}
+
+ApiReply answer_operation(const ApiRequest& request, const ApiContext& context) try {
+  const auto operation = operations().find(operation_name(request.operation));
+  if (operation == operations().end()) {
+    return error_reply(
+        {"UnknownOperationException", fmt::format("'{}' is no operation of this service", request.operation)});
+  }
+  const json body = json::parse(request.body, nullptr, false);
+  if (!body.is_object()) return error_reply({"SerializationException", "the body is not a JSON object"});
+  // "replace": the request may hold what is not UTF-8, which dump() would otherwise throw for.
+  return {200, "application/x-amz-json-1.1",
+          operation->second(body, context).dump(-1, ' ', false, json::error_handler_t::replace)};
+} catch (const ClientError& error) {
+  return error_reply(error);
+}
+
+}  // namespace
+
+std::string_view operation_name(std::string_view amz_target) {
+  if (amz_target.substr(0, service.size()) != service) return {};
+  return amz_target.substr(service.size());
+}
+
+ApiReply answer(const ApiRequest& request, const ApiContext& context) {
+  const bool get_or_post = request.method == "GET" || request.method == "POST";
+  if (get_or_post && (request.path == "/probe" || request.path.starts_with("/probe/")))
+    return {200, "text/plain", "ok\n"};
+  if (request.path == guest_path) {
+    return {200, "text/plain", fmt::format("{} {}\n", context.registrations, context.out_of_time ? "report" : "wait")};
+  }
+  if (request.method == "POST" && request.path == "/") return answer_operation(request, context);
+  return {404, "text/plain", "nothing is here\n"};
+}
+
+bool is_registration(const ApiRequest& request) {
+  return operation_name(request.operation) == "RegisterContainerInstance";
+}
+
+}  // namespace compose::boot

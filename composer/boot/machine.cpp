@@ -1,0 +1,136 @@
+#include "boot/machine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include <fmt/format.h>
+#include <boost/algorithm/string/replace.hpp>
+#include <boost/filesystem/operations.hpp>
+
+#include "boot/probe_sector.hpp"
+#include "support/file.hpp"
+#include "support/process.hpp"
+
+namespace compose::boot {
+namespace {
+
+constexpr const char* qemu = "qemu-system-x86_64";
+
+// A comma separates QEMU's options; two stand for one.
+std::string option_value(const std::string& text) { return boost::algorithm::replace_all_copy(text, ",", ",,"); }
+
+std::vector<std::string> accelerator_arguments(const std::string& accelerator) {
+  if (accelerator == "kvm") return {"-accel", "kvm", "-cpu", "host"};
+  return {"-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"};
+}
+
+// "graphics=off": the BIOS and what prints through it (GRUB without a menu) use the serial port. No configuration of
+// the user or the host adds devices.
+std::vector<std::string> common_arguments() {
+  return {"-no-user-config", "-nodefaults", "-machine", "q35,graphics=off", "-display", "none", "-vga", "none",
+          "-monitor",        "none"};
+}
+
+// QEMU joins the guest's connections to a command's standard streams (its own connections to a host and port are one
+// for all of the guest's). bash alone can connect to a port without a program that may not be installed. Our end
+// closes first or on its time limit, which ends all of it; the guest may close its half earlier.
+std::string relay_command(std::uint16_t port) {
+  return fmt::format("bash -c 'exec 3<>/dev/tcp/127.0.0.1/{} 4<&0; cat <&4 >&3 & cat <&3; kill $!'", port);
+}
+
+// restrict=on: no packet leaves QEMU, forwards apart.
+std::string network_argument(const std::vector<Forward>& forwards) {
+  std::string argument = "user,id=net0,restrict=on,ipv6=off";
+  for (const Forward& forward : forwards) {
+    argument += fmt::format(",guestfwd=tcp:{}:{}-cmd:{}", forward.guest_address, forward.guest_port,
+                            option_value(relay_command(forward.host_port)));
+  }
+  return argument;
+}
+
+void append(std::vector<std::string>& arguments, const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+}
+
+std::vector<std::string> disk_arguments(const std::string& id, const fs::path& file, const std::string& options,
+                                        const std::string& device_options) {
+  return {"-drive", fmt::format("if=none,id={},file={},{}", id, option_value(file.string()), options), "-device",
+          fmt::format("virtio-blk-pci,drive={}{}", id, device_options)};
+}
+
+std::vector<std::string> firmware_arguments(const FirmwareFiles& files) {
+  const auto flash = [&](int unit, const fs::path& file, const char* options) {
+    return fmt::format("if=pflash,unit={},format={},{}file={}", unit, files.format, options,
+                       option_value(file.string()));
+  };
+  return {"-drive", flash(0, files.code, "readonly=on,"), "-drive", flash(1, files.variables, "")};
+}
+
+}  // namespace
+
+bool accelerator_works(const std::string& accelerator, const fs::path& scratch, std::chrono::milliseconds limit) {
+  const TemporaryDirectory work(scratch, "probe-");
+  const fs::path disk = work.path() / "disk.img";
+  write_file_atomically(disk, probe_disk());
+  std::vector<std::string> arguments{qemu};
+  append(arguments, accelerator_arguments(accelerator));
+  append(arguments, common_arguments());
+  append(arguments, {"-m", "64", "-device", "isa-debug-exit,iobase=0xf4,iosize=1"});
+  append(arguments, disk_arguments("disk0", disk, "format=raw,readonly=on", ""));
+  Child child(arguments);
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (const auto code = child.exit_code()) return *code == probe_exit_code;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
+}
+
+std::string choose_accelerator(const fs::path& scratch) {
+  // Working KVM needs a third of a second.
+  return accelerator_works("kvm", scratch, std::chrono::seconds(3)) ? "kvm" : "tcg";
+}
+
+std::optional<FirmwareFiles> find_uefi() {
+  const std::array candidates{
+      FirmwareFiles{"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd", "raw"},
+      FirmwareFiles{"/usr/share/edk2/ovmf/OVMF_CODE_4M.qcow2", "/usr/share/edk2/ovmf/OVMF_VARS_4M.qcow2", "qcow2"},
+      FirmwareFiles{"/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd", "raw"},
+      FirmwareFiles{"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd", "raw"},
+  };
+  const auto found = std::find_if(candidates.begin(), candidates.end(), [](const FirmwareFiles& files) {
+    return fs::exists(files.code) && fs::exists(files.variables);
+  });
+  if (found == candidates.end()) return std::nullopt;
+  return *found;
+}
+
+std::vector<std::string> qemu_arguments(const Machine& machine) {
+  std::vector<std::string> arguments{qemu};
+  const unsigned cpus = std::clamp(std::thread::hardware_concurrency(), 1U, 2U);
+  append(arguments, accelerator_arguments(machine.accelerator));
+  append(arguments, common_arguments());
+  append(arguments, {"-name", "boot-test", "-smp", std::to_string(cpus), "-m", "1536"});
+  append(arguments, {"-serial", "file:" + option_value(machine.serial_log.string())});
+  append(arguments, {"-serial", "file:" + option_value(machine.guest_log.string())});
+  if (machine.uefi) append(arguments, firmware_arguments(*machine.uefi));
+  append(arguments, disk_arguments("disk0", machine.disk, fmt::format("format={},cache=unsafe", machine.disk_format),
+                                   ",bootindex=0"));
+  append(arguments, disk_arguments("seed0", machine.seed, "format=raw,readonly=on", ""));
+  append(arguments, {"-netdev", network_argument(machine.forwards), "-device", "virtio-net-pci,netdev=net0,romfile="});
+  append(arguments, {"-device", "virtio-rng-pci"});
+  if (!machine.may_reboot) arguments.emplace_back("-no-reboot");
+  return arguments;
+}
+
+void make_overlay(const fs::path& overlay, const fs::path& disk, const std::string& format,
+                  std::optional<std::uint64_t> size_bytes) {
+  fs::remove(overlay);
+  std::vector<std::string> arguments{
+      "qemu-img", "create", "-q", "-f", "qcow2", "-F", format, "-b", fs::canonical(disk).string(), overlay.string()};
+  if (size_bytes) arguments.push_back(std::to_string(*size_bytes));
+  run_checked(arguments);
+}
+
+}  // namespace compose::boot
