@@ -46,7 +46,7 @@ class Record {
   }
 
   std::optional<std::string> sha256_of(const fs::path& disk) const {
-    const std::string name = disk.string();
+    const std::string& name = disk.string();
     if (!json_.is_object() || !json_.contains("disks") || !json_["disks"].contains(name)) return std::nullopt;
     const auto& entry = json_["disks"][name];
     if (fingerprint(disk) != entry.value("fingerprint", "")) return std::nullopt;
@@ -70,6 +70,7 @@ void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& lay
                const fs::path& target, Events& events) {
   Stage stage(events, "disk", target.filename().string());
   std::vector<std::string> commits;
+  commits.reserve(layers.size());
   for (const auto& layer : layers) commits.push_back(layer.commit);
   const ChainContent chain = ostree::read_chain(workspace.repository(), commits);
   disk::DiskSpec spec;

@@ -86,7 +86,7 @@ void check_tmpfiles_line(const std::string& path, const std::string& line, const
                                     words[1], what, name, words[1]),
                         "add it with sysusers.d, or use root"});
   };
-  const auto plain = [](std::string name) { return name.starts_with(":") ? name.substr(1) : name; };
+  const auto plain = [](const std::string& name) { return name.starts_with(":") ? name.substr(1) : name; };
   check(plain(words[3]), users.users, "user");
   check(plain(words[4]), users.groups, "group");
 }
