@@ -7,6 +7,7 @@
 #include <boost/filesystem/operations.hpp>
 
 #include "disk/disk.hpp"
+#include "disk/scratch.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -63,7 +64,7 @@ struct ImageRequest {
 std::string make_image(const ImageRequest& request, const Identity& identity, const fs::path& scratch) {
   const fs::path early = scratch / (request.format + ".cfg");
   const fs::path image = scratch / (request.format + ".img");
-  write_file_atomically(early, early_configuration(identity, request.folder));
+  write_file(early, early_configuration(identity, request.folder));
   std::vector<std::string> command{mkimage_program(),
                                    "--format=" + request.format,
                                    "--directory=" + request.modules_folder.string(),
@@ -80,12 +81,12 @@ std::vector<std::string> with(std::vector<std::string> modules, std::initializer
   return modules;
 }
 
-void add_bios(Bootloader& bootloader, const ImageRequest& request, const Identity& identity, const Geometry& geometry,
+void add_bios(Bootloader& bootloader, const ImageRequest& request, const Identity& identity,
               const fs::path& scratch) {
-  const std::uint64_t sector = geometry.bios.offset_bytes / sector_bytes;
+  const std::uint64_t sector = bios_place.offset_bytes / sector_bytes;
   bootloader.boot_code = patch_boot_code(read_file(request.modules_folder / "boot.img"), sector);
   bootloader.core_image = patch_core_image(make_image(request, identity, scratch), sector);
-  if (bootloader.core_image.size() > geometry.bios.size_bytes) {
+  if (bootloader.core_image.size() > bios_place.size_bytes) {
     throw Error(ErrorKind::failed,
                 fmt::format("GRUB's core image of {} bytes does not fit into the BIOS boot partition",
                             bootloader.core_image.size()));
@@ -103,14 +104,14 @@ set default=0
 syslinux_configfile ($root)/syslinux/syslinux.cfg
 )";
 
-Bootloader from_host(const Identity& identity, const Geometry& geometry, const fs::path& scratch) {
+Bootloader from_host(const Identity& identity, const fs::path& scratch) {
   Bootloader bootloader;
   bootloader.menu = BootMenu::syslinux;
   const fs::path bios = first_folder(bios_folders, "BIOS");
   const fs::path efi = first_folder(efi_folders, "UEFI");
   // linux16 and initrd16 are the commands that syslinuxcfg writes for a BIOS.
   add_bios(bootloader, {"i386-pc", bios, with(common_modules, {"biosdisk", "linux16", "syslinuxcfg"}), "grub"},
-           identity, geometry, scratch);
+           identity, scratch);
   const ImageRequest request{"x86_64-efi", efi, with(common_modules, {"efi_gop", "efi_uga", "syslinuxcfg"}), "grub"};
   bootloader.esp.push_back({"EFI/BOOT/BOOTX64.EFI", nullptr, make_image(request, identity, scratch)});
   bootloader.boot.push_back({"grub/grub.cfg", nullptr, host_grub_configuration, {}});
@@ -165,7 +166,7 @@ void add_vendor_configuration(Bootloader& bootloader, const ChainContent& chain,
   }
 }
 
-Bootloader from_commit(const ChainContent& chain, const Identity& identity, const Geometry& geometry,
+Bootloader from_commit(const ChainContent& chain, const Identity& identity,
                        const fs::path& scratch) {
   Bootloader bootloader;
   bootloader.menu = BootMenu::bls;
@@ -201,10 +202,10 @@ bool carries_bootloader(const ChainContent& chain) {
          find_directory(chain, root, static_configuration) != nullptr;
 }
 
-Bootloader make_bootloader(const ChainContent& chain, const Identity& identity, const Geometry& geometry,
+Bootloader make_bootloader(const ChainContent& chain, const Identity& identity,
                            const fs::path& scratch) {
-  return carries_bootloader(chain) ? from_commit(chain, identity, geometry, scratch)
-                                   : from_host(identity, geometry, scratch);
+  return carries_bootloader(chain) ? from_commit(chain, identity, scratch)
+                                   : from_host(identity, scratch);
 }
 
 std::string patch_boot_code(std::string boot_image, std::uint64_t core_sector) {

@@ -30,8 +30,7 @@ struct Bootloader {
 bool carries_bootloader(const ChainContent& chain);
 
 // `scratch` is a directory for temporary files. Throws Error(failed) when no GRUB is installed, with a hint.
-Bootloader make_bootloader(const ChainContent& chain, const Identity& identity, const Geometry& geometry,
-                           const fs::path& scratch);
+Bootloader make_bootloader(const ChainContent& chain, const Identity& identity, const fs::path& scratch);
 
 // GRUB's boot.img and core image made ready for their places (the same changes that grub-bios-setup makes):
 // `core_sector` is where the BIOS boot partition starts. Throws Error(failed) when these are not GRUB's images.

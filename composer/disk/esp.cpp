@@ -2,9 +2,12 @@
 
 #include <set>
 
+#include <fcntl.h>
+
 #include <fmt/format.h>
 #include <boost/filesystem/operations.hpp>
 
+#include "disk/scratch.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
 
@@ -36,14 +39,15 @@ std::set<std::string> directories_of(const std::vector<EspFile>& files) {
 
 }  // namespace
 
-void write_esp(const fs::path& image, const Partition& place, std::uint32_t volume_id,
-               const std::vector<EspFile>& files, const ChainContent& chain, const fs::path& scratch) {
-  run_checked({"mkfs.vfat", "--invariant", "-i", fmt::format("{:08x}", volume_id), "-n", "EFI-SYSTEM", "-F", "32", "-s",
-               "1", "-g", "255/63", fmt::format("--offset={}", place.offset_bytes / sector_bytes), image.string(),
-               std::to_string(place.size_bytes / 1024)},
+fs::path make_esp(std::uint64_t size_bytes, std::uint64_t first_sector, std::uint32_t volume_id, const std::vector<EspFile>& files,
+                  const ChainContent& chain, const fs::path& scratch) {
+  const fs::path image = scratch / "esp";
+  open_file(image, O_WRONLY | O_CREAT | O_TRUNC);
+  fs::resize_file(image, size_bytes);
+  run_checked({"mkfs.vfat", "--invariant", "-i", fmt::format("{:08x}", volume_id), "-n", "EFI-SYSTEM", "-F", "32", "-s", "1", "-g",
+               "255/63", "-h", std::to_string(first_sector), image.string()},
               options());
-  const std::string drive = fmt::format("{}@@{}", image.string(), place.offset_bytes);
-  std::vector<std::string> make_directories{"mmd", "-i", drive};
+  std::vector<std::string> make_directories{"mmd", "-i", image.string()};
   for (const auto& directory : directories_of(files)) make_directories.push_back("::/" + directory);
   if (make_directories.size() > 3) run_checked(make_directories, options());
   for (const auto& file : files) {
@@ -51,10 +55,11 @@ void write_esp(const fs::path& image, const Partition& place, std::uint32_t volu
     if (file.object != nullptr) {
       source = chain.path_of(*file.object);
     } else {
-      write_file_atomically(source, file.data);
+      write_file(source, file.data);
     }
-    run_checked({"mcopy", "-i", drive, source.string(), "::/" + file.path}, options());
+    run_checked({"mcopy", "-o", "-i", image.string(), source.string(), "::/" + file.path}, options());
   }
+  return image;
 }
 
 }  // namespace compose::disk

@@ -1,5 +1,5 @@
 #pragma once
-// The EFI system partition: FAT32, written in place with dosfstools and mtools.
+// The EFI system partition: FAT32, written with dosfstools and mtools.
 
 #include <vector>
 
@@ -7,8 +7,9 @@
 
 namespace compose::disk {
 
-// `image` is the disk; `scratch` a directory for temporary files. Same bytes every time.
-void write_esp(const fs::path& image, const Partition& place, std::uint32_t volume_id,
-               const std::vector<EspFile>& files, const ChainContent& chain, const fs::path& scratch);
+// Makes the partition's content as a file of `size_bytes` in `scratch`, a directory for temporary files, and returns its
+// path. Same bytes every time. (Not in the image itself: mkfs.vfat waits until all of a file is on the disk.)
+fs::path make_esp(std::uint64_t size_bytes, std::uint64_t first_sector, std::uint32_t volume_id, const std::vector<EspFile>& files,
+                  const ChainContent& chain, const fs::path& scratch);
 
 }  // namespace compose::disk

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::uint64_t mib = 1U << 20U;
 constexpr std::uint64_t gib = 1U << 30U;
-constexpr std::uint64_t esp_bytes = 64 * mib;
 
 using Context = Handle<fdisk_context, fdisk_unref_context>;
 using PartitionHandle = Handle<fdisk_partition, fdisk_unref_partition>;
@@ -56,9 +55,9 @@ std::uint64_t round_down(std::uint64_t value, std::uint64_t unit) { return value
 Geometry make_geometry(std::uint64_t disk_bytes, std::uint64_t boot_bytes, std::uint64_t root_minimum_bytes) {
   Geometry geometry;
   geometry.disk_bytes = disk_bytes;
-  geometry.bios = {mib, mib};
-  geometry.esp = {2 * mib, esp_bytes};
-  geometry.boot = {geometry.esp.offset_bytes + esp_bytes, boot_bytes};
+  geometry.bios = bios_place;
+  geometry.esp = esp_place;
+  geometry.boot = {esp_place.offset_bytes + esp_place.size_bytes, boot_bytes};
   geometry.root.offset_bytes = geometry.boot.offset_bytes + boot_bytes;
   const std::uint64_t end = round_down(disk_bytes, mib) - mib;
   const std::uint64_t needed = geometry.root.offset_bytes + root_minimum_bytes;
@@ -73,7 +72,7 @@ Geometry make_geometry(std::uint64_t disk_bytes, std::uint64_t boot_bytes, std::
 }
 
 std::uint64_t smallest_disk(std::uint64_t boot_bytes, std::uint64_t root_minimum_bytes) {
-  const std::uint64_t needed = 3 * mib + esp_bytes + boot_bytes + root_minimum_bytes;
+  const std::uint64_t needed = esp_place.offset_bytes + esp_place.size_bytes + boot_bytes + root_minimum_bytes + mib;
   return (needed + gib - 1) / gib * gib;
 }
 

@@ -16,6 +16,9 @@ struct Partition {
   bool operator==(const Partition&) const = default;
 };
 
+constexpr Partition bios_place{1U << 20U, 1U << 20U};  // on every disk
+constexpr Partition esp_place{2U << 20U, 64U << 20U};
+
 struct Geometry {
   std::uint64_t disk_bytes = 0;
   Partition bios;  // GRUB's core image

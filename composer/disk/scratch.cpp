@@ -1,9 +1,12 @@
 #include "disk/scratch.hpp"
 
+#include <fcntl.h>
+
 #include <fmt/format.h>
 #include <boost/filesystem/operations.hpp>
 
 #include "support/error.hpp"
+#include "support/file.hpp"
 
 namespace compose::disk {
 
@@ -18,6 +21,10 @@ Scratch::Scratch(const fs::path& target)
 Scratch::~Scratch() {
   boost::system::error_code ignored;  // the next run removes it
   fs::remove_all(path_, ignored);
+}
+
+void write_file(const fs::path& path, std::string_view data) {
+  write_all(open_file(path, O_WRONLY | O_CREAT | O_TRUNC).get(), data, path.string());
 }
 
 }  // namespace compose::disk

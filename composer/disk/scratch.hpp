@@ -1,6 +1,8 @@
 #pragma once
 // A directory for temporary files beside an output. Private to disk/.
 
+#include <string_view>
+
 #include "support/path.hpp"
 
 namespace compose::disk {
@@ -18,5 +20,8 @@ class Scratch {
  private:
   fs::path path_;
 };
+
+// Writes a file that only this run reads: in place and without waiting for the disk.
+void write_file(const fs::path& path, std::string_view data);
 
 }  // namespace compose::disk

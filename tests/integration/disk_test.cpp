@@ -14,6 +14,7 @@
 #include "disk/gpt.hpp"
 #include "ostree/content.hpp"
 #include "support/digest.hpp"
+#include "support/error.hpp"
 #include "support/ext4_reader.hpp"
 #include "support/os_fixture.hpp"
 #include "support/process.hpp"
