@@ -162,17 +162,17 @@ void Watch::look(BootRun& run) {
   const auto kernel = since_kernel(console());
   if (kernel) set_once(run.times.kernel, since_start());
   if (kernel && userspace_started(*kernel)) set_once(run.times.userspace, since_start());
+  if (const auto registration = find_registration(requests())) {
+    set_once(run.times.registered, duration_cast<milliseconds>(registration->at - started_));
+    run.registration = registration->request.body;
+  }
   for (GuestBoot& boot : parse_guest_report(guest_.text())) {
     if (boot.number != number_) continue;
     // A quiet kernel prints nothing, but the guest knows for how long it has been up.
     set_once(run.times.kernel, since_start() - boot.uptime_at_begin);
-    set_once(run.times.userspace, since_start());
+    if (!run.times.registered) set_once(run.times.userspace, since_start());
     if (boot.complete) set_once(run.times.finished, since_start());
     described_ = std::move(boot);
-  }
-  if (const auto registration = find_registration(requests())) {
-    set_once(run.times.registered, duration_cast<milliseconds>(registration->at - started_));
-    run.registration = registration->request.body;
   }
 }
 

@@ -81,8 +81,7 @@ std::vector<std::string> with(std::vector<std::string> modules, std::initializer
   return modules;
 }
 
-void add_bios(Bootloader& bootloader, const ImageRequest& request, const Identity& identity,
-              const fs::path& scratch) {
+void add_bios(Bootloader& bootloader, const ImageRequest& request, const Identity& identity, const fs::path& scratch) {
   const std::uint64_t sector = bios_place.offset_bytes / sector_bytes;
   bootloader.boot_code = patch_boot_code(read_file(request.modules_folder / "boot.img"), sector);
   bootloader.core_image = patch_core_image(make_image(request, identity, scratch), sector);
@@ -166,8 +165,7 @@ void add_vendor_configuration(Bootloader& bootloader, const ChainContent& chain,
   }
 }
 
-Bootloader from_commit(const ChainContent& chain, const Identity& identity,
-                       const fs::path& scratch) {
+Bootloader from_commit(const ChainContent& chain, const Identity& identity, const fs::path& scratch) {
   Bootloader bootloader;
   bootloader.menu = BootMenu::bls;
   const Subdirectory& root = chain.commits.back().root;
@@ -184,7 +182,7 @@ Bootloader from_commit(const ChainContent& chain, const Identity& identity,
     extract_folder(chain, *bios, modules);
     add_bios(bootloader,
              {"i386-pc", modules, with(common_modules, {"biosdisk", "blscfg", "loadenv", "regexp"}), "grub2"}, identity,
-             geometry, scratch);
+             scratch);
   }
   return bootloader;
 }
@@ -202,10 +200,8 @@ bool carries_bootloader(const ChainContent& chain) {
          find_directory(chain, root, static_configuration) != nullptr;
 }
 
-Bootloader make_bootloader(const ChainContent& chain, const Identity& identity,
-                           const fs::path& scratch) {
-  return carries_bootloader(chain) ? from_commit(chain, identity, scratch)
-                                   : from_host(identity, scratch);
+Bootloader make_bootloader(const ChainContent& chain, const Identity& identity, const fs::path& scratch) {
+  return carries_bootloader(chain) ? from_commit(chain, identity, scratch) : from_host(identity, scratch);
 }
 
 std::string patch_boot_code(std::string boot_image, std::uint64_t core_sector) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <boost/filesystem/operations.hpp>
 
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -104,6 +105,19 @@ std::vector<BlockRun> find_runs(const fs::path& file, std::uint64_t size_bytes) 
   return finder.finish();
 }
 
+void copy_into(const fs::path& file, int image_fd, std::uint64_t offset_bytes) {
+  const Fd fd = open_file(file, O_RDONLY);
+  std::string buffer(buffer_bytes, '\0');
+  for (const auto& run : find_runs(file, fs::file_size(file))) {
+    const std::uint64_t end = (run.first + run.count) * block_bytes;
+    for (std::uint64_t at = run.first * block_bytes; at < end; at += buffer_bytes) {
+      const std::size_t wanted = std::min(buffer_bytes, end - at);
+      const std::size_t count = read_at(fd.get(), {buffer.data(), wanted}, at, file);
+      write_all_at(image_fd, {buffer.data(), count}, offset_bytes + at, "disk image");
+    }
+  }
+}
+
 ContentCopier::ContentCopier(const ChainContent& chain, int image_fd) : chain_(chain), image_fd_(image_fd) {}
 
 void ContentCopier::add(const Model& model, const Layout& layout, std::uint64_t offset_bytes) {
@@ -168,6 +182,8 @@ void ContentCopier::copy(const Batch& batch, std::string& buffer) {
     done_bytes_ += piece.bytes;
   }
   write_all_at(image_fd_, {buffer.data(), end - start}, start, "disk image");
+  // The disk starts to write at once: there is less to wait for at the end.
+  ::sync_file_range(image_fd_, static_cast<off_t>(start), static_cast<off_t>(end - start), SYNC_FILE_RANGE_WRITE);
 }
 
 void ContentCopier::run(unsigned threads) {

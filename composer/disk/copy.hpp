@@ -17,6 +17,9 @@ namespace compose::disk {
 // file of 1 MiB or more). Depends on the content alone, never on how the file is stored.
 std::vector<BlockRun> find_runs(const fs::path& file, std::uint64_t size_bytes);
 
+// Copies a file's content to `offset_bytes` of the image, leaving out long runs of zeros.
+void copy_into(const fs::path& file, int image_fd, std::uint64_t offset_bytes);
+
 // Copies what all present nodes of `model` hold into `image_fd`. `offset_bytes` is where the file system starts.
 class ContentCopier {
  public:

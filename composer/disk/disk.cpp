@@ -101,23 +101,47 @@ class DiskWriter {
   DiskResult write(const fs::path& target) {
     const SystemSpec system{spec_, chain_, identity_, kernel_,
                             carries_bootloader(chain_) ? BootMenu::bls : BootMenu::syslinux};
-    FileSystemPlan root = plan(make_root_model(system));
+    const Scratch scratch(target);
+    auto firmware_later = std::async(std::launch::async, [&] { return make_firmware(scratch.path()); });
+    const FileSystemPlan root = plan(make_root_model(system));
     const Geometry geometry = choose_geometry(root);
 
     AtomicFile image(target);
-    if (::ftruncate(image.fd(), static_cast<off_t>(geometry.disk_bytes)) != 0)
+    if (::ftruncate(image.fd(), static_cast<off_t>(geometry.disk_bytes)) != 0) {
       throw_errno("sizing", target.string(), errno);
-    const Scratch scratch(target);
+    }
     write_gpt(image.temporary_path(), geometry, identity_);
-    const Bootloader bootloader = make_bootloader(chain_, identity_, geometry, scratch.path());
-    if (bootloader.core_image.empty()) events_.note("the commit has no GRUB for BIOS: this disk boots by UEFI only");
-    FileSystemPlan boot = plan(make_boot_model(system, bootloader.boot));
-    write_file_systems(image, geometry, root, boot, bootloader, scratch.path());
+    const Firmware firmware = firmware_later.get();
+    const FileSystemPlan boot = plan(make_boot_model(system, firmware.bootloader.boot));
+    write_file_systems(image, geometry, root, boot);
+    write_firmware(image, firmware);
     image.commit();
     return {geometry.disk_bytes, used_blocks_ * block_bytes};
   }
 
  private:
+  // What boots the disk, ready to be copied to its places.
+  struct Firmware {
+    Bootloader bootloader;
+    fs::path esp;
+  };
+
+  Firmware make_firmware(const fs::path& scratch) const {
+    Firmware firmware{make_bootloader(chain_, identity_, scratch), {}};
+    firmware.esp = make_esp(esp_place.size_bytes, esp_place.offset_bytes / sector_bytes, identity_.esp_volume_id,
+                            firmware.bootloader.esp, chain_, scratch);
+    return firmware;
+  }
+
+  void write_firmware(const AtomicFile& image, const Firmware& firmware) {
+    if (firmware.bootloader.core_image.empty()) {
+      events_.note("the commit has no GRUB for BIOS: this disk boots by UEFI only");
+    }
+    write_all_at(image.fd(), firmware.bootloader.boot_code, 0, "disk image");
+    write_all_at(image.fd(), firmware.bootloader.core_image, bios_place.offset_bytes, "disk image");
+    copy_into(firmware.esp, image.fd(), esp_place.offset_bytes);
+  }
+
   Geometry choose_geometry(const FileSystemPlan& root) const {
     const std::uint64_t boot = boot_bytes(kernel_);
     const std::uint64_t size =
@@ -144,7 +168,7 @@ class DiskWriter {
 
   // Content is copied by other threads while this one writes what describes it.
   void write_file_systems(const AtomicFile& image, const Geometry& geometry, const FileSystemPlan& root,
-                          const FileSystemPlan& boot, const Bootloader& bootloader, const fs::path& scratch) {
+                          const FileSystemPlan& boot) {
     Open root_open = open(image, geometry.root, root, root_journal_blocks, "root");
     Open boot_open = open(image, geometry.boot, boot, boot_journal_blocks, "boot");
     ContentCopier copier(chain_, image.fd());
@@ -155,9 +179,6 @@ class DiskWriter {
     root_open.ext4->close();
     boot_open.ext4->write(boot.model, boot_open.layout, boot.xattrs);
     boot_open.ext4->close();
-    write_all_at(image.fd(), bootloader.boot_code, 0, "disk image");
-    write_all_at(image.fd(), bootloader.core_image, geometry.bios.offset_bytes, "disk image");
-    write_esp(image.temporary_path(), geometry.esp, identity_.esp_volume_id, bootloader.esp, chain_, scratch);
     while (content.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
       events_.progress("disk", copier.done_bytes(), copier.total_bytes(), "bytes");
     }

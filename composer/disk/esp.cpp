@@ -39,13 +39,13 @@ std::set<std::string> directories_of(const std::vector<EspFile>& files) {
 
 }  // namespace
 
-fs::path make_esp(std::uint64_t size_bytes, std::uint64_t first_sector, std::uint32_t volume_id, const std::vector<EspFile>& files,
-                  const ChainContent& chain, const fs::path& scratch) {
+fs::path make_esp(std::uint64_t size_bytes, std::uint64_t first_sector, std::uint32_t volume_id,
+                  const std::vector<EspFile>& files, const ChainContent& chain, const fs::path& scratch) {
   const fs::path image = scratch / "esp";
   open_file(image, O_WRONLY | O_CREAT | O_TRUNC);
   fs::resize_file(image, size_bytes);
-  run_checked({"mkfs.vfat", "--invariant", "-i", fmt::format("{:08x}", volume_id), "-n", "EFI-SYSTEM", "-F", "32", "-s", "1", "-g",
-               "255/63", "-h", std::to_string(first_sector), image.string()},
+  run_checked({"mkfs.vfat", "--invariant", "-i", fmt::format("{:08x}", volume_id), "-n", "EFI-SYSTEM", "-F", "32", "-s",
+               "1", "-g", "255/63", "-h", std::to_string(first_sector), image.string()},
               options());
   std::vector<std::string> make_directories{"mmd", "-i", image.string()};
   for (const auto& directory : directories_of(files)) make_directories.push_back("::/" + directory);

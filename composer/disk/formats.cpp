@@ -96,14 +96,19 @@ std::string constant_vhd_footer(std::string footer, const Uuid& id) {
   return footer;
 }
 
+// qemu-img writes the id without leading zeros: the line has up to eight digits, and what follows moves.
 std::string constant_vmdk_descriptor(std::string descriptor, const Uuid& id) {
   constexpr std::string_view key = "\nCID=";
-  constexpr std::size_t digits = 8;
+  const std::size_t size = descriptor.size();
   const std::size_t at = descriptor.find(key);
-  if (at == std::string::npos || at + key.size() + digits > descriptor.size()) {
-    throw Error(ErrorKind::failed, "qemu-img made a VMDK without a content id");
+  const std::size_t end = descriptor.find('\n', at == std::string::npos ? at : at + key.size());
+  if (end == std::string::npos) throw Error(ErrorKind::failed, "qemu-img made a VMDK without a content id");
+  descriptor.replace(at + key.size(), end - at - key.size(), to_hex(std::span(id).first(4)));
+  if (descriptor.size() > size && descriptor.find_last_not_of('\0') >= size) {
+    throw Error(ErrorKind::failed, "qemu-img made a VMDK whose descriptor has no room for its id");
   }
-  return descriptor.replace(at + key.size(), digits, to_hex(std::span(id).first(digits / 2)));
+  descriptor.resize(size, '\0');
+  return descriptor;
 }
 
 void convert_disk(const fs::path& raw, const std::string& format, const fs::path& target, Events& events) {

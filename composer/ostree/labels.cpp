@@ -13,12 +13,19 @@
 namespace compose::ostree {
 namespace {
 
+// The policy's modules ("active/") are for those who change it; labels come from what was compiled from them.
+OstreeRepoCheckoutFilterResult without_modules(OstreeRepo*, const char* path, struct stat*, gpointer) noexcept {
+  return std::string_view(path).ends_with("/active") ? OSTREE_REPO_CHECKOUT_FILTER_SKIP
+                                                     : OSTREE_REPO_CHECKOUT_FILTER_ALLOW;
+}
+
 void check_out(Repository& repository, const std::string& commit, const std::string& subpath, const fs::path& target) {
   OstreeRepoCheckoutAtOptions options{};
   options.mode = OSTREE_REPO_CHECKOUT_MODE_USER;
   options.subpath = subpath.c_str();
   options.no_copy_fallback = FALSE;
   options.force_copy = TRUE;  // a hard link would let the configuration below change the repository's object
+  options.filter = without_modules;
   GErrorSlot error;
   check(ostree_repo_checkout_at(repository.raw(), &options, AT_FDCWD, target.c_str(), commit.c_str(), nullptr,
                                 error.out()),

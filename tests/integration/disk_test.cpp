@@ -243,7 +243,6 @@ TEST_CASE("a file of more than 2 GiB that is mostly zeros takes little room") {
   CHECK(root.describe(number).content == sha256_of_file(source));
 }
 
-
 void fill_small_os(ostree::Tree& tree) {
   fill_top_level(tree);
   fill_etc(tree);
@@ -318,7 +317,8 @@ TEST_CASE("every format holds the same disk and is the same every time") {
     CHECK(sha256_of_file(first) == sha256_of_file(second));
     run_checked({"qemu-img", "compare", "-f", "raw", "-F", qemu_name, image.string(), first.string()});
   }
-  CHECK_THROWS_WITH(convert_disk(image, "floppy", repository.folder() / "x", *events), Catch::Contains("'floppy' is not a disk format"));
+  CHECK_THROWS_WITH(convert_disk(image, "floppy", repository.folder() / "x", *events),
+                    Catch::Contains("'floppy' is not a disk format"));
 }
 
 TEST_CASE("a commit that cannot be a disk is refused with the reason") {
@@ -336,7 +336,8 @@ TEST_CASE("a commit that cannot be a disk is refused with the reason") {
     CHECK(read_file(image) == "an earlier disk");
     return reason;
   };
-  CHECK(refused([](ostree::Tree& tree) { tree.put_directory("/usr/lib", directory_meta()); }) == "the commit has no /usr/lib/modules");
+  CHECK(refused([](ostree::Tree& tree) { tree.put_directory("/usr/lib", directory_meta()); }) ==
+        "the commit has no /usr/lib/modules");
   CHECK(refused([](ostree::Tree& tree) {
           fill_small_os(tree);
           tree.put_file("/usr/lib/modules/7/vmlinuz", os_file(), "second");

@@ -30,6 +30,10 @@ TEST_CASE("a VMDK descriptor gets a content id from the given one and changes no
   const Uuid id{0xde, 0xad, 0xbe, 0xef};
   CHECK(constant_vmdk_descriptor("version=1\nCID=12345678\nparentCID=ffffffff\n", id) ==
         "version=1\nCID=deadbeef\nparentCID=ffffffff\n");
+  const std::string padding(20, '\0');
+  CHECK(constant_vmdk_descriptor("version=1\nCID=12345678\nparentCID=ffffffff\n" + padding, id) ==
+        constant_vmdk_descriptor("version=1\nCID=1234\nparentCID=ffffffff\n" + padding + std::string(4, '\0'), id));
+  CHECK_THROWS_AS(constant_vmdk_descriptor("version=1\nCID=1\nparentCID=ffffffff\n", id), Error);
   CHECK_THROWS_AS(constant_vmdk_descriptor("no id", id), Error);
 }
 
