@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <boost/filesystem/operations.hpp>
 #include <fmt/format.h>
 
 #include "disk/bootloader.hpp"
