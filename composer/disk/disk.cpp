@@ -8,8 +8,8 @@
 
 #include <unistd.h>
 
-#include <boost/filesystem/operations.hpp>
 #include <fmt/format.h>
+#include <boost/filesystem/operations.hpp>
 
 #include "disk/bootloader.hpp"
 #include "disk/copy.hpp"
