@@ -181,8 +181,10 @@ std::optional<std::string> Watch::reason_to_stop(const BootRun& run) {
   if (const auto code = qemu_.exit_code()) {
     const fs::path log = test_.log_directory / qemu_log_name;
     const std::string words = last_lines(plain_text(read_file(log)), 5);
-    return *code == 0 ? fmt::format("the guest shut down or rebooted while waiting for {}", awaited(run.times))
-                      : fmt::format("QEMU ended with exit code {}: {}", *code, words);
+    // On SIGTERM QEMU ends with 0, and says so.
+    const bool by_guest = *code == 0 && words.find("terminating on signal") == std::string::npos;
+    return by_guest ? fmt::format("the guest shut down or rebooted while waiting for {}", awaited(run.times))
+                    : fmt::format("QEMU ended with exit code {}: {}", *code, words);
   }
   const milliseconds counted = counted_time();
   if (counted >= patience_of(test_)) control_plane_.set_out_of_time(true);

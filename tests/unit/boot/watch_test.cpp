@@ -46,6 +46,11 @@ TEST_CASE("a guest that shuts down is reported with what was waited for") {
   CHECK(report.failure == "the guest shut down or rebooted while waiting for user space to start");
 }
 
+TEST_CASE("a QEMU that somebody ended is not taken for a guest that shut down") {
+  const auto report = Play().run("echo 'qemu: terminating on signal 15 from pid 7 (kill)' >&2");
+  CHECK(report.failure == "QEMU ended with exit code 0: qemu: terminating on signal 15 from pid 7 (kill)\n");
+}
+
 TEST_CASE("a panic is reported with what follows it, without waiting for the time limit") {
   const auto report =
       Play().run("echo 'Kernel panic - not syncing: oops' >serial.log; sleep 1; echo trace >>serial.log; sleep 60");
