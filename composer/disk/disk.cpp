@@ -1,11 +1,13 @@
 #include "disk/disk.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <future>
 #include <memory>
 #include <sstream>
 
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -94,6 +96,13 @@ void check_spec(const DiskSpec& spec) {
   }
 }
 
+// Whether a program that failed there had no room, whatever words it has for that.
+bool is_full(const fs::path& folder) {
+  struct statvfs info {};
+  constexpr std::uint64_t least_bytes = 1U << 20U;
+  return ::statvfs(folder.c_str(), &info) == 0 && std::uint64_t{info.f_bavail} * info.f_frsize < least_bytes;
+}
+
 class DiskWriter {
  public:
   DiskWriter(const DiskSpec& spec, const ChainContent& chain, Events& events)
@@ -128,6 +137,15 @@ class DiskWriter {
   };
 
   Firmware make_firmware(const fs::path& scratch) const {
+    try {
+      return run_firmware_tools(scratch);
+    } catch (const Error&) {
+      if (is_full(scratch)) throw_errno("writing in", scratch.string(), ENOSPC);
+      throw;
+    }
+  }
+
+  Firmware run_firmware_tools(const fs::path& scratch) const {
     Firmware firmware{make_bootloader(chain_, identity_, scratch), {}};
     firmware.esp = make_esp(esp_place.size_bytes, esp_place.offset_bytes / sector_bytes, identity_.esp_volume_id,
                             firmware.bootloader.esp, chain_, scratch);
