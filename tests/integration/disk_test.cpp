@@ -248,6 +248,17 @@ void fill_small_os(ostree::Tree& tree) {
   fill_etc(tree);
 }
 
+TEST_CASE(
+    "ostree admin works on the disk: /ostree/deploy does not look like a system that libostree has already loaded") {
+  ScratchRepository repository;
+  const std::string commit = repository.commit(fill_small_os, {}, os_metadata("7.1"));
+  const fs::path image = repository.folder() / "disk.raw";
+  write_disk(repository, {commit}, image);
+  const Ext4Reader root(image, geometry_of(image).root.offset_bytes);
+  CHECK(root.inode(root.lookup("/ostree/deploy")).i_mtime != 0);
+  CHECK(root.inode(root.lookup("/ostree/deploy/fixture-os/deploy/" + commit + ".0/usr")).i_mtime == 0);
+}
+
 TEST_CASE("what no commit carries is labelled for its path in the running system") {
   ScratchRepository repository;
   const std::string commit = repository.commit(fill_small_os, {}, os_metadata("7.1"));
