@@ -79,7 +79,7 @@ void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& lay
   spec.ref = recipe.ref;
   spec.kargs = recipe.disk.kargs;
   spec.size_bytes = recipe.disk.size_bytes;
-  spec.label = ostree::load_labels(workspace.repository(), layers.back().commit, workspace.tmp());
+  spec.label = ostree::Labels().load(workspace.repository(), layers.back().commit, workspace.tmp());
   const disk::DiskResult result = disk::write_raw_disk(spec, chain, target, events);
   stage.finish(fmt::format("{} MiB, {} MiB used", result.size_bytes >> 20U, result.used_bytes >> 20U));
 }

@@ -6,7 +6,6 @@
 #include <boost/algorithm/string/join.hpp>
 
 #include "layers/lint.hpp"
-#include "ostree/labels.hpp"
 #include "ostree/transaction.hpp"
 #include "support/error.hpp"
 
@@ -16,7 +15,7 @@ namespace {
 // Layers label what they add by the policy they found. A later layer may have brought another policy: the final one
 // counts.
 void relabel_added(Context& context, ostree::Tree& tree, const std::string& base, const std::string& previous) {
-  const auto label = ostree::load_labels(context.repository, previous, context.scratch);
+  const auto label = context.labels.load(context.repository, previous, context.scratch);
   if (!label) return;
   ostree::for_each_added(context.repository, base, previous, [&](const std::string& path, const ostree::Node& node) {
     const std::string running = path.starts_with("/usr/etc") ? path.substr(4) : path;

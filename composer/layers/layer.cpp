@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "ostree/labels.hpp"
 #include "support/digest.hpp"
 
 namespace compose::layers {
@@ -20,7 +19,7 @@ std::string cache_ref(const Layer& layer, const std::string& previous) {
 
 ostree::Tree open_labelled(Context& context, const std::string& commit) {
   ostree::Tree tree(context.repository, commit);
-  tree.set_labels(ostree::load_labels(context.repository, commit, context.scratch));
+  tree.set_labels(context.labels.load(context.repository, commit, context.scratch));
   return tree;
 }
 

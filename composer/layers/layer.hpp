@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "ostree/labels.hpp"
 #include "ostree/tree.hpp"
 #include "support/events.hpp"
 
@@ -15,6 +16,7 @@ struct Context {
   fs::path scratch;  // an existing directory; what is left in it is removed after the build
   fs::path cache;    // kept between builds: container images by digest
   Events& events;
+  ostree::Labels labels = {};
 };
 
 struct Layer {

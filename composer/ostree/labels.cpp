@@ -39,11 +39,10 @@ void switch_on(const fs::path& configuration) {
   write_file_atomically(configuration, std::regex_replace(read_file(configuration), disabled, "$1SELINUX=permissive"));
 }
 
-}  // namespace
+constexpr const char* policy_path = "/usr/etc/selinux";
+constexpr const char* policy_configuration = "/usr/etc/selinux/config";
 
-LabelFunction load_labels(Repository& repository, const std::string& commit, const fs::path& scratch) {
-  const std::string policy_path = "/usr/etc/selinux";
-  if (!Tree(repository, commit).lookup(policy_path + "/config")) return {};
+LabelFunction load_policy(Repository& repository, const std::string& commit, const fs::path& scratch) {
   const TemporaryDirectory root(scratch, "policy-");
   fs::create_directories(root.path() / "etc");
   check_out(repository, commit, policy_path, root.path() / "etc/selinux");
@@ -65,6 +64,17 @@ LabelFunction load_labels(Repository& repository, const std::string& commit, con
     const CString owned(label);
     return label != nullptr ? label : "";
   };
+}
+
+}  // namespace
+
+LabelFunction Labels::load(Repository& repository, const std::string& commit, const fs::path& scratch) {
+  const Tree tree(repository, commit);
+  const auto policy = tree.lookup(policy_path);
+  if (!policy || !tree.lookup(policy_configuration)) return {};
+  const auto known = by_policy_.find(policy->checksum);
+  if (known != by_policy_.end()) return known->second;
+  return by_policy_.emplace(policy->checksum, load_policy(repository, commit, scratch)).first->second;
 }
 
 }  // namespace compose::ostree

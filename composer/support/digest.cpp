@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/error.hpp"
@@ -59,17 +60,55 @@ std::string sha256_hex(std::string_view data) {
   return to_hex(bytes);
 }
 
-std::string sha256_of_file(const fs::path& path) {
-  const Fd fd = open_file(path, O_RDONLY);
-  Sha256 hash;
-  std::vector<unsigned char> buffer(1U << 20U);
-  while (true) {
-    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+namespace {
+
+constexpr std::size_t piece_bytes = 1U << 20U;
+
+// The next offset at or after `from` where data (SEEK_DATA) or a hole (SEEK_HOLE) begins; the size when there is none.
+std::uint64_t next_extent(int fd, std::uint64_t from, int whence, std::uint64_t size, const fs::path& path) {
+  const off_t found = ::lseek(fd, static_cast<off_t>(from), whence);
+  if (found >= 0) return std::min(static_cast<std::uint64_t>(found), size);
+  if (errno == ENXIO) return size;
+  throw_errno("reading", path.string(), errno);
+}
+
+void hash_zeros(Sha256& hash, std::uint64_t count) {
+  static const std::vector<unsigned char> zeros(piece_bytes);
+  for (; count > 0; count -= std::min<std::uint64_t>(count, piece_bytes)) {
+    hash.update(std::span(zeros).first(static_cast<std::size_t>(std::min<std::uint64_t>(count, piece_bytes))));
+  }
+}
+
+void hash_data(Sha256& hash, int fd, std::uint64_t from, std::uint64_t end, const fs::path& path) {
+  std::vector<unsigned char> buffer(piece_bytes);
+  while (from < end) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - from, piece_bytes));
+    const ssize_t count = ::pread(fd, buffer.data(), wanted, static_cast<off_t>(from));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw_errno("reading", path.string(), errno);
-    if (count == 0) return to_hex(hash.finish());
-    hash.update(std::span<const unsigned char>(buffer.data(), static_cast<std::size_t>(count)));
+    if (count == 0) throw Error(ErrorKind::failed, "reading '" + path.string() + "': it became shorter meanwhile");
+    hash.update(std::span<const unsigned char>(buffer).first(static_cast<std::size_t>(count)));
+    from += static_cast<std::uint64_t>(count);
   }
+}
+
+}  // namespace
+
+// The holes of a disk image are not read: the kernel would fill its cache with their zeros.
+std::string sha256_of_file(const fs::path& path) {
+  const Fd fd = open_file(path, O_RDONLY);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) throw_errno("reading", path.string(), errno);
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  Sha256 hash;
+  for (std::uint64_t at = 0; at < size;) {
+    const std::uint64_t data = next_extent(fd.get(), at, SEEK_DATA, size, path);
+    const std::uint64_t hole = data < size ? next_extent(fd.get(), data, SEEK_HOLE, size, path) : size;
+    hash_zeros(hash, data - at);
+    hash_data(hash, fd.get(), data, hole, path);
+    at = hole;
+  }
+  return to_hex(hash.finish());
 }
 
 bool is_sha256_hex(std::string_view text) {
