@@ -67,6 +67,23 @@ Problem problem_with_directory_path(std::string_view value) {
   return problem_with_path_below(value, {"/etc/", "/var/", "/run/"}, "below /etc, /var or /run");
 }
 
+Problem problem_with_host_path(std::string_view value) {
+  return problem_with_path_below(value, {"/"}, "that begins with '/'");
+}
+
+Problem problem_with_unit(std::string_view value) {
+  const auto dot = value.rfind('.');
+  if (dot != std::string_view::npos && dot > 0 && dot + 1 < value.size() && consists_of(value, ":-_.@")) {
+    return std::nullopt;
+  }
+  return fmt::format("{} is not a unit's name, such as \"docker.socket\"", quoted(value));
+}
+
+Problem problem_with_sysctl(std::string_view value) {
+  if (value.find('.') != std::string_view::npos && consists_of(value, "._-/")) return std::nullopt;
+  return fmt::format("{} is not a kernel setting, such as \"net.ipv4.ip_forward\"", quoted(value));
+}
+
 Problem problem_with_argument(std::string_view value) {
   if (consists_of(value, "-_=:/.,@+")) return std::nullopt;
   return fmt::format("{} is not an argument a unit can hold as it is: use letters, digits and '-_=:/.,@+'",

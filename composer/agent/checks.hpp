@@ -14,6 +14,9 @@ Problem problem_with_word(std::string_view value);            // names of agent,
 Problem problem_with_mode(std::string_view value);            // "0755"
 Problem problem_with_shipped_path(std::string_view value);    // of a file: below /usr or /etc
 Problem problem_with_directory_path(std::string_view value);  // below /etc, /var or /run
+Problem problem_with_host_path(std::string_view value);       // anywhere
+Problem problem_with_unit(std::string_view value);            // "docker.socket"
+Problem problem_with_sysctl(std::string_view value);          // "net.ipv4.ip_forward"
 Problem problem_with_argument(std::string_view value);        // one of a command in a unit: needs no quoting there
 Problem problem_with_text(std::string_view value);            // one line for people
 Problem problem_with_file_name(std::string_view value);       // in the profile's own folder

@@ -11,7 +11,8 @@
 
 namespace compose::agent {
 
-// Paths are those of the running host; what is below /etc is shipped below /usr/etc.
+// Paths are those of the running host; what is below /etc is shipped below /usr/etc. Where a `runtime` is named, the
+// item counts only under that one.
 struct Directory {
   std::string path;  // below /etc, /var or /run
   std::uint32_t mode = 0755;
@@ -24,20 +25,64 @@ struct TemplateFile {
   std::uint32_t mode = 0644;
   fs::path source;  // for messages
   std::string text;
+  std::string runtime;
 };
 
 struct Symlink {
   std::string path;
   std::string target;
+  std::string runtime;
+};
+
+// A path of the host that the container sees.
+struct Bind {
+  std::string source;
+  std::string target;
+  bool read_only = false;
+  bool optional = false;  // left out where the host does not have it when the agent starts
+  std::string runtime;
 };
 
 // Something that the tree has to have already.
 struct Requirement {
-  std::string path;
+  enum class Kind { file, program, unit, any };
+  Kind kind = Kind::file;
+  std::vector<std::string> names;  // one path or unit; of `any` several paths, one of which is enough
+  std::string reason;              // why the host needs it
+  std::string fix;                 // what brings it
+  std::string runtime;
+};
+
+// A kernel setting that the agent's own files make.
+struct Sysctl {
+  std::string key;  // "net.ipv4.conf.all.route_localnet"
+  std::string value;
   std::string reason;
 };
 
+// A TCP port of the host that the agent listens on.
+struct Port {
+  std::uint16_t number = 0;
+  std::string meaning;
+};
+
+// What choosing an option, or not, changes.
+struct Effect {
+  std::vector<std::string> arguments;           // of the runtime's `run`
+  std::map<std::string, std::string> settings;  // of the agent; user data may change them
+};
+
+// A choice that recipes have: [agent.options] NAME = true.
+struct Option {
+  std::string name;
+  std::string summary;
+  bool standard = false;  // unless the recipe says otherwise
+  Effect on;
+  Effect off;
+};
+
 struct Profile {
+  fs::path file;  // for messages
   std::string name;
   std::string summary;
 
@@ -46,20 +91,25 @@ struct Profile {
   std::string image_archive;  // where the archive and the image's id go, below /usr
   std::string image_id_file;
 
-  std::string container;                                     // its name
-  std::string runtime;                                       // "docker"
-  std::vector<std::string> arguments;                        // of the runtime's `run`
-  std::map<std::string, std::string> container_environment;  // --env, fixed
+  std::string container;                                                 // its name
+  std::vector<std::string> runtimes;                                     // those it can run under, best first
+  std::vector<std::string> arguments;                                    // of the runtime's `run`
+  std::map<std::string, std::vector<std::string>> arguments_by_runtime;  // only under that one
+  std::map<std::string, std::string> container_environment;              // --env, fixed
+  std::vector<Bind> binds;
 
-  std::string config_path;  // the file of KEY=VALUE lines that people and user data change
+  std::string config_path;  // the file of KEY=VALUE lines that people and user data change; empty: it has none
   std::uint32_t config_mode = 0644;
-  std::string cluster_key;
+  std::string cluster_key;  // empty: it joins no cluster
   std::string default_cluster;
 
   std::vector<Directory> directories;  // sorted by path, as are the following
   std::vector<TemplateFile> files;
   std::vector<Symlink> symlinks;
-  std::vector<Requirement> requirements;
+  std::vector<Requirement> requirements;  // in the profile's order, as are the following
+  std::vector<Sysctl> sysctls;
+  std::vector<Port> ports;
+  std::vector<Option> options;  // sorted by name
 };
 
 // Reads FOLDER/agent.toml and the templates beside it. Throws Error(input) with every problem on a line of its own

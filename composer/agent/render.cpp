@@ -6,8 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "agent/runtime.hpp"
 #include "agent/template.hpp"
 #include "recipe/checks.hpp"
+#include "recipe/nearest.hpp"
 #include "support/error.hpp"
 
 namespace compose::agent {
@@ -21,12 +23,40 @@ GeneratedFile file_of(const std::string& path, std::uint32_t mode, std::string c
   return {path_in_tree(path), meta_of(S_IFREG, mode), std::move(content), {}};
 }
 
+std::string volume_of(const Bind& bind) {
+  return fmt::format("{}:{}{}", bind.source, bind.target, bind.read_only ? ":ro" : "");
+}
+
+const Effect& effect_of(const Profile& profile, const Settings& settings, const Option& option) {
+  return option_holds(profile, settings, option.name) ? option.on : option.off;
+}
+
 // Each argument on a line of its own, for people who read the unit.
-std::string run_arguments(const Profile& profile) {
+std::string run_arguments(const Profile& profile, const Settings& settings) {
   std::vector<std::string> arguments = profile.arguments;
+  const auto append = [&](const std::vector<std::string>& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+  };
+  if (const auto own = profile.arguments_by_runtime.find(settings.runtime); own != profile.arguments_by_runtime.end()) {
+    append(own->second);
+  }
+  for (const Option& option : profile.options) append(effect_of(profile, settings, option).arguments);
+  for (const Bind& bind : profile.binds) {
+    if (!bind.optional && counts_under(bind.runtime, settings)) arguments.push_back("--volume=" + volume_of(bind));
+  }
   for (const auto& [name, value] : profile.container_environment)
     arguments.push_back(fmt::format("--env={}={}", name, value));
   return fmt::format("  {}", fmt::join(arguments, " \\\n  "));
+}
+
+std::string optional_binds(const Profile& profile, const Settings& settings) {
+  std::string text;
+  for (const Bind& bind : profile.binds) {
+    if (bind.optional && counts_under(bind.runtime, settings)) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : "\n", bind.source, volume_of(bind));
+    }
+  }
+  return text;
 }
 
 std::string tmpfiles(const Profile& profile) {
@@ -52,45 +82,144 @@ void check_variable(const Profile& profile, const std::string& name, const std::
   }
 }
 
-// No '=' in the comment: a reader that knows no comments then sees no variable either.
-std::string config(const Profile& profile, const Settings& settings) {
+std::string cluster_of(const Profile& profile, const Settings& settings) {
+  if (settings.cluster && profile.cluster_key.empty()) {
+    throw Error(ErrorKind::input,
+                fmt::format("agent '{}' joins no cluster: [agent] cluster has no effect", profile.name),
+                "leave the line out");
+  }
   const std::string cluster = settings.cluster.value_or(profile.default_cluster);
-  if (const auto problem = recipe::problem_with_cluster(cluster)) {
+  if (const auto problem = cluster.empty() ? std::nullopt : recipe::problem_with_cluster(cluster)) {
     throw Error(ErrorKind::input, fmt::format("agent '{}': {}", profile.name, *problem));
   }
-  std::string text = fmt::format("# {}: a line a variable, never quoted; of two the last counts.\n", profile.summary);
-  text += fmt::format("{}={}\n", profile.cluster_key, cluster);
+  return cluster;
+}
+
+// What the recipe says, as lines of the configuration.
+std::vector<std::string> recipe_lines(const Profile& profile, const Settings& settings) {
+  if (profile.config_path.empty() && !settings.environment.empty()) {
+    throw Error(ErrorKind::input,
+                fmt::format("agent '{}' has no configuration file: [agent] environment has no effect", profile.name),
+                "leave the lines out");
+  }
+  std::vector<std::string> lines;
+  const std::string cluster = cluster_of(profile, settings);
+  if (!cluster.empty()) lines.push_back(fmt::format("{}={}", profile.cluster_key, cluster));
   for (const auto& [name, value] : settings.environment) {
     check_variable(profile, name, value);
-    text += fmt::format("{}={}\n", name, value);
+    lines.push_back(fmt::format("{}={}", name, value));
+  }
+  return lines;
+}
+
+// No '=' in the comment: a reader that knows no comments then sees no variable either.
+std::string config(const Profile& profile, const Settings& settings) {
+  std::string text = fmt::format("# {}: a line a variable, never quoted; of two the last counts.\n", profile.summary);
+  for (const std::string& line : recipe_lines(profile, settings)) text += line + "\n";
+  return text;
+}
+
+std::string settings_lines(const Profile& profile, const Settings& settings) {
+  std::vector<std::string> lines;
+  for (const Option& option : profile.options) {
+    for (const auto& [name, value] : effect_of(profile, settings, option).settings) lines.push_back(name + "=" + value);
+  }
+  for (const std::string& line : recipe_lines(profile, settings)) lines.push_back(line);
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+std::string sysctl_conf(const Profile& profile) {
+  std::string text = fmt::format("# {}\n", profile.summary);
+  for (const Sysctl& sysctl : profile.sysctls) {
+    text += fmt::format("# {}\n{} = {}\n", sysctl.reason, sysctl.key, sysctl.value);
   }
   return text;
 }
 
+void check_options(const Profile& profile, const Settings& settings) {
+  for (const auto& [name, value] : settings.options) option_holds(profile, settings, name);
+}
+
 }  // namespace
 
-std::map<std::string, std::string> template_values(const Profile& profile, const std::string& image_id) {
-  return {{"name", profile.name},
-          {"container", profile.container},
-          {"runtime", profile.runtime},
-          {"run_arguments", run_arguments(profile)},
-          {"image_id", image_id},
-          {"image_archive", profile.image_archive},
-          {"image_id_file", profile.image_id_file},
-          {"config", profile.config_path},
-          {"cluster_key", profile.cluster_key}};
+std::string tmpfiles_path(const Profile& profile) {
+  const bool needed = std::any_of(profile.directories.begin(), profile.directories.end(),
+                                  [](const Directory& directory) { return !directory.path.starts_with("/etc/"); });
+  return needed ? fmt::format("/usr/lib/tmpfiles.d/{}.conf", profile.name) : "";
+}
+
+std::string sysctl_path(const Profile& profile) {
+  return profile.sysctls.empty() ? "" : fmt::format("/usr/lib/sysctl.d/90-{}.conf", profile.name);
+}
+
+bool counts_under(const std::string& runtime, const Settings& settings) {
+  return runtime.empty() || runtime == settings.runtime;
+}
+
+bool option_holds(const Profile& profile, const Settings& settings, const std::string& name) {
+  std::vector<std::string> names;
+  for (const Option& option : profile.options) {
+    if (option.name != name) {
+      names.push_back(option.name);
+      continue;
+    }
+    const auto chosen = settings.options.find(name);
+    return chosen == settings.options.end() ? option.standard : chosen->second.value;
+  }
+  const auto meant = recipe::nearest(name, names);
+  const auto chosen = settings.options.find(name);
+  throw Error(ErrorKind::input,
+              fmt::format("{}agent '{}' has no option '{}'{}",
+                          chosen == settings.options.end() ? "" : chosen->second.place + ": ", profile.name, name,
+                          meant ? fmt::format("; did you mean '{}'?", *meant) : ""),
+              names.empty() ? "it has no options" : fmt::format("its options: {}", fmt::join(names, ", ")));
+}
+
+std::map<std::string, std::string> template_values(const Profile& profile, const Settings& settings) {
+  const auto runtime = find_runtime(settings.runtime);
+  if (!runtime ||
+      std::find(profile.runtimes.begin(), profile.runtimes.end(), settings.runtime) == profile.runtimes.end()) {
+    throw Error(ErrorKind::input, fmt::format("agent '{}' cannot run under '{}'", profile.name, settings.runtime),
+                fmt::format("its runtimes: {}", fmt::join(profile.runtimes, ", ")));
+  }
+  std::map<std::string, std::string> values{{"name", profile.name},
+                                            {"container", profile.container},
+                                            {"image_id", settings.image_id},
+                                            {"image_archive", profile.image_archive},
+                                            {"image_id_file", profile.image_id_file},
+                                            {"config", profile.config_path},
+                                            {"cluster_key", profile.cluster_key},
+                                            {"runtime", runtime->name},
+                                            {"runtime_program", runtime->program},
+                                            {"runtime_socket", runtime->socket},
+                                            {"runtime_socket_unit", runtime->socket_unit},
+                                            {"runtime_service", runtime->service_unit},
+                                            {"bridge", runtime->bridge},
+                                            {"run_arguments", run_arguments(profile, settings)},
+                                            {"optional_binds", optional_binds(profile, settings)},
+                                            {"settings", settings_lines(profile, settings)}};
+  for (const Option& option : profile.options) {
+    values["option." + option.name] = option_holds(profile, settings, option.name) ? "true" : "false";
+  }
+  return values;
 }
 
 std::vector<GeneratedFile> render(const Profile& profile, const Settings& settings) {
-  const auto values = template_values(profile, settings.image_id);
+  check_options(profile, settings);
+  const auto values = template_values(profile, settings);
   std::vector<GeneratedFile> all;
-  all.push_back(file_of(profile.config_path, profile.config_mode, config(profile, settings)));
-  all.push_back(file_of(profile.image_id_file, 0644, settings.image_id + "\n"));
-  all.push_back(file_of(fmt::format("/usr/lib/tmpfiles.d/{}.conf", profile.name), 0644, tmpfiles(profile)));
+  const auto add = [&](const std::string& path, std::uint32_t mode, std::string content) {
+    if (!path.empty()) all.push_back(file_of(path, mode, std::move(content)));
+  };
+  add(profile.config_path, profile.config_mode, config(profile, settings));
+  add(profile.image_id_file, 0644, settings.image_id + "\n");
+  add(tmpfiles_path(profile), 0644, tmpfiles(profile));
+  add(sysctl_path(profile), 0644, sysctl_conf(profile));
   for (const TemplateFile& file : profile.files) {
-    all.push_back(file_of(file.path, file.mode, substitute(file.text, values, file.source)));
+    if (counts_under(file.runtime, settings)) add(file.path, file.mode, substitute(file.text, values, file.source));
   }
   for (const Symlink& link : profile.symlinks) {
+    if (!counts_under(link.runtime, settings)) continue;
     all.push_back({path_in_tree(link.path), meta_of(S_IFLNK, 0777), {}, link.target});
   }
   for (const Directory& directory : profile.directories) {

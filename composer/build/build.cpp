@@ -16,7 +16,7 @@ lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, Events& e
   lock.base.ref = recipe.base.ref;
   lock.base.commit = layers::resolve_base(context, recipe.base);
   lock.base.version = ostree::commit_string(workspace.repository(), lock.base.commit, "version").value_or("");
-  if (recipe.agent) lock.agent_image = layers::resolve_agent_image(context, *recipe.agent);
+  lock.agent_images = layers::resolve_agent_images(context, recipe.agents);
   stage.finish(lock.base.commit.substr(0, 12));
   return lock;
 }

@@ -18,7 +18,7 @@ namespace {
 void check_recipe(const fs::path& file) {
   const recipe::Recipe recipe = recipe::load(file);
   lock::load(recipe.file);
-  if (recipe.agent) agent::load_profile(recipe.agent->profile);
+  for (const auto& agent : recipe.agents) agent::load_profile(agent.profile);
   for (const auto& overlay : recipe.overlays) layers::overlay_layer(overlay);
 }
 

@@ -27,8 +27,11 @@ int resolve(const ResolveOptions& options, const Common& common) {
     nlohmann::json json = {{"lock_file", file.string()},
                            {"changed", !keep},
                            {"base", {{"ref", lock->base.ref}, {"commit", lock->base.commit}}}};
-    if (lock->agent_image)
-      json["agent_image"] = {{"image", lock->agent_image->image}, {"digest", lock->agent_image->digest}};
+    json["agent_images"] = nlohmann::json::array();
+    for (const auto& image : lock->agent_images) {
+      json["agent_images"].push_back({{"image", image.image}, {"digest", image.digest}});
+    }
+    if (lock->agent_images.size() == 1) json["agent_image"] = json["agent_images"].front();
     fmt::print("{}\n", json.dump());
   } else {
     if (keep) events->note(fmt::format("{} is there and stays as it is; --update renews it", file.string()));

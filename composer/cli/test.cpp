@@ -48,7 +48,7 @@ void expect_agent(boot::BootTest& test, const recipe::Agent& wanted) {
 // Builds what is not built yet, and tests exactly that.
 boot::BootTest test_of_recipe(const TestOptions& options, const Common& common, Events& events) {
   const recipe::Recipe recipe = recipe::load(options.target);
-  if (!recipe.agent)
+  if (recipe.agents.empty())
     throw Error(ErrorKind::input, fmt::format("'{}' has no [agent]: nothing would register", options.target.string()));
   build::Workspace workspace = open_workspace(common, events);
   const lock::Lock lock = lock_of(recipe, workspace, events);
@@ -61,7 +61,7 @@ boot::BootTest test_of_recipe(const TestOptions& options, const Common& common, 
   test.commit = built.commit;
   test.ref = built.ref;
   test.stateroot = recipe.disk.stateroot;
-  expect_agent(test, *recipe.agent);
+  expect_agent(test, recipe.agents.front());
   return test;
 }
 

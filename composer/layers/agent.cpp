@@ -6,6 +6,7 @@
 
 #include "agent/profile.hpp"
 #include "agent/render.hpp"
+#include "agent/runtime.hpp"
 #include "oci/image.hpp"
 #include "ostree/transaction.hpp"
 #include "support/digest.hpp"
@@ -23,18 +24,22 @@ std::string image_as_written(const recipe::Agent& wanted, const agent::Profile& 
   return wanted.image_as_written.value_or(profile.image);
 }
 
-agent::Settings settings_of(const recipe::Agent& wanted, const std::string& image_id) {
-  return {wanted.cluster, wanted.environment, image_id};
+agent::Settings settings_of(const recipe::Agent& wanted, const std::string& runtime, const std::string& image_id) {
+  return {wanted.cluster, wanted.environment, wanted.options, runtime, image_id};
 }
 
-void check_requirements(const ostree::Tree& tree, const agent::Profile& profile) {
-  std::string missing;
-  for (const auto& requirement : profile.requirements) {
-    if (!tree.lookup(requirement.path)) missing += fmt::format("\n  {}: {}", requirement.path, requirement.reason);
+// Under what the recipe says, else under the first of the profile's runtimes that the tree has.
+std::string choose_runtime(const recipe::Agent& wanted, const agent::Profile& profile, const ostree::Tree& tree) {
+  if (wanted.runtime) return *wanted.runtime;
+  std::vector<std::string> programs;
+  for (const auto& name : profile.runtimes) {
+    programs.push_back(agent::find_runtime(name)->program);
+    if (tree.lookup(programs.back())) return name;
   }
-  if (missing.empty()) return;
-  throw Error(ErrorKind::input, fmt::format("the tree lacks what the agent '{}' needs:{}", profile.name, missing),
-              "choose a base that has it, or add it with an overlay");
+  throw Error(ErrorKind::input,
+              fmt::format("agent '{}' needs a container runtime, and the base has none: looked for {}", profile.name,
+                          fmt::join(programs, ", ")),
+              "choose a base that brings one, such as moby-engine or podman on Fedora");
 }
 
 void put(ostree::Tree& tree, const agent::GeneratedFile& file) {
@@ -48,56 +53,75 @@ void put(ostree::Tree& tree, const agent::GeneratedFile& file) {
 }
 
 std::string make(Context& context, const recipe::Agent& wanted, const agent::Profile& profile,
-                 const std::string& digest, const std::string& previous) {
+                 const std::string& digest, const std::string& name, const std::string& previous) {
   const oci::Image image = oci::fetch_image(oci::parse_image_reference(image_of(wanted, profile)), digest,
                                             profile.image_name, context.cache / "images", context.events);
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
-  check_requirements(tree, profile);
-  for (const auto& file : agent::render(profile, settings_of(wanted, image.config_digest))) put(tree, file);
+  const std::string runtime = choose_runtime(wanted, profile, tree);
+  for (const auto& file : agent::render(profile, settings_of(wanted, runtime, image.config_digest))) put(tree, file);
   tree.put_file_from(profile.image_archive, {0, 0, S_IFREG | 0644U, {}}, image.archive);
-  const std::string commit = commit_layer(context, tree, "agent", previous);
+  const std::string commit = commit_layer(context, tree, name, previous);
   transaction.commit();
   return commit;
 }
 
-// Everything the profile and the recipe decide. The image's id is not known before the image is there; its digest
-// stands for it.
+// Everything the profile and the recipe decide, under each runtime that may be found. The image's id is not known
+// before the image is there; its digest stands for it.
 std::string describe(const recipe::Agent& wanted, const agent::Profile& profile, const std::string& digest) {
   std::string text = fmt::format("image {} as {} at {}\n", digest, profile.image_name, profile.image_archive);
-  for (const auto& file : agent::render(profile, settings_of(wanted, "sha256:" + std::string(64, '0')))) {
-    text += fmt::format("{:?} {:o} {}:{} {:?} {}\n", file.path, file.meta.mode, file.meta.uid, file.meta.gid,
-                        file.symlink_target, sha256_hex(file.content));
+  const auto runtimes = wanted.runtime ? std::vector<std::string>{*wanted.runtime} : profile.runtimes;
+  for (const auto& runtime : runtimes) {
+    text += runtime + "\n";
+    for (const auto& file : agent::render(profile, settings_of(wanted, runtime, "sha256:" + std::string(64, '0')))) {
+      text += fmt::format("{:?} {:o} {}:{} {:?} {}\n", file.path, file.meta.mode, file.meta.uid, file.meta.gid,
+                          file.symlink_target, sha256_hex(file.content));
+    }
   }
   return text;
 }
 
-}  // namespace
-
-lock::Lock::AgentImage resolve_agent_image(Context& context, const recipe::Agent& wanted) {
-  const agent::Profile profile = agent::load_profile(wanted.profile);
-  const oci::ImageReference reference = oci::parse_image_reference(image_of(wanted, profile));
-  return {image_as_written(wanted, profile), oci::resolve_digest(reference, context.events)};
-}
-
-Layer agent_layer(const recipe::Agent& wanted, const lock::Lock& lock) {
+Layer agent_layer(const recipe::Agent& wanted, const std::string& name, const lock::Lock& lock) {
   const agent::Profile profile = agent::load_profile(wanted.profile);
   const std::string image = image_as_written(wanted, profile);
-  if (!lock.agent_image || lock.agent_image->image != image) {
+  const auto* locked = lock::find_image(lock, image);
+  if (locked == nullptr) {
+    std::vector<std::string> pinned;
+    for (const auto& known : lock.agent_images) pinned.push_back("'" + known.image + "'");
     throw Error(ErrorKind::input,
-                lock.agent_image ? fmt::format("the lock pins the agent image '{}', the recipe asks for '{}'",
-                                               lock.agent_image->image, image)
-                                 : fmt::format("the lock pins no agent image, the recipe asks for '{}'", image),
+                fmt::format("the recipe asks for the agent image '{}', the lock pins {}", image,
+                            pinned.empty() ? "none" : fmt::format("{}", fmt::join(pinned, ", "))),
                 "run 'atomic-compose resolve --update' to renew the lock");
   }
-  const std::string digest = lock.agent_image->digest;
+  const std::string digest = locked->digest;
   Layer layer;
-  layer.name = "agent";
+  layer.name = name;
   layer.inputs = describe(wanted, profile, digest);
-  layer.make = [wanted, profile, digest](Context& context, const std::string& previous) {
-    return make(context, wanted, profile, digest, previous);
+  layer.make = [wanted, profile, digest, name](Context& context, const std::string& previous) {
+    return make(context, wanted, profile, digest, name, previous);
   };
   return layer;
+}
+
+}  // namespace
+
+std::vector<lock::Lock::AgentImage> resolve_agent_images(Context& context, const std::vector<recipe::Agent>& agents) {
+  std::vector<lock::Lock::AgentImage> images;
+  for (const auto& wanted : agents) {
+    const agent::Profile profile = agent::load_profile(wanted.profile);
+    const oci::ImageReference reference = oci::parse_image_reference(image_of(wanted, profile));
+    images.push_back({image_as_written(wanted, profile), oci::resolve_digest(reference, context.events)});
+  }
+  return images;
+}
+
+std::vector<Layer> agent_layers(const std::vector<recipe::Agent>& agents, const lock::Lock& lock) {
+  std::vector<Layer> layers;
+  for (const auto& wanted : agents) {
+    const std::string name = agents.size() == 1 ? "agent" : "agent:" + wanted.profile.filename().string();
+    layers.push_back(agent_layer(wanted, name, lock));
+  }
+  return layers;
 }
 
 }  // namespace compose::layers

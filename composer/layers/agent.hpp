@@ -1,7 +1,8 @@
 #pragma once
-// The agent layer: a profile of agent-layer/ and its container image, put into the tree.
+// The agent layers: each a profile of agent-layer/ and its container image, put into the tree.
 
 #include <string>
+#include <vector>
 
 #include "layers/layer.hpp"
 #include "lock/lock.hpp"
@@ -9,10 +10,11 @@
 
 namespace compose::layers {
 
-// Asks where the image comes from what its digest is now.
-lock::Lock::AgentImage resolve_agent_image(Context& context, const recipe::Agent& agent);
+// Asks where the images come from what their digests are now.
+std::vector<lock::Lock::AgentImage> resolve_agent_images(Context& context, const std::vector<recipe::Agent>& agents);
 
-// Reads the profile now. Throws Error(input) when the lock pins another image than the recipe names.
-Layer agent_layer(const recipe::Agent& agent, const lock::Lock& lock);
+// One layer an agent, in the recipe's order: "agent", or "agent:PROFILE" when there are several. Reads the profiles now.
+// Throws Error(input) when the lock does not pin an image that the recipe names.
+std::vector<Layer> agent_layers(const std::vector<recipe::Agent>& agents, const lock::Lock& lock);
 
 }  // namespace compose::layers

@@ -90,15 +90,23 @@ Lock::AgentImage read_agent_image(Table table) {
 
 }  // namespace
 
+const Lock::AgentImage* find_image(const Lock& lock, std::string_view image) {
+  for (const auto& known : lock.agent_images) {
+    if (known.image == image) return &known;
+  }
+  return nullptr;
+}
+
 fs::path path_for(const fs::path& recipe_file) { return fs::path(recipe_file).replace_extension(".lock"); }
 
 std::string to_text(const Lock& lock) {
   std::string text = fmt::format("{}\n[base]\nref = {}\ncommit = {}\n", kHeader, toml_string(lock.base.ref),
                                  toml_string(lock.base.commit));
   if (!lock.base.version.empty()) text += fmt::format("version = {}\n", toml_string(lock.base.version));
-  if (lock.agent_image) {
-    text += fmt::format("\n[agent-image]\nimage = {}\ndigest = {}\n", toml_string(lock.agent_image->image),
-                        toml_string(lock.agent_image->digest));
+  const char* heading = lock.agent_images.size() == 1 ? "[agent-image]" : "[[agent-image]]";
+  for (const auto& image : lock.agent_images) {
+    text +=
+        fmt::format("\n{}\nimage = {}\ndigest = {}\n", heading, toml_string(image.image), toml_string(image.digest));
   }
   return text;
 }
@@ -110,7 +118,7 @@ Lock parse(std::string_view text, const fs::path& file) {
   Lock lock;
   Table root = document.root();
   if (const auto base = root.required_table("base", "the base's pinned commit")) lock.base = read_base(*base);
-  if (const auto image = root.table("agent-image")) lock.agent_image = read_agent_image(*image);
+  for (const Table& image : root.one_or_more("agent-image")) lock.agent_images.push_back(read_agent_image(image));
   root.finish();
   diagnostics.throw_if_any(std::string(kHint));
   return lock;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "support/path.hpp"
 
@@ -21,8 +22,11 @@ struct Lock {
     std::string digest;  // "sha256:…": what the image's manifest (or a docker archive's configuration) hashes to
   };
   Base base;
-  std::optional<AgentImage> agent_image;
+  std::vector<AgentImage> agent_images;  // in the recipe's order
 };
+
+// What the lock says about an agent's image, by the name that the recipe or the profile has for it; null: nothing.
+const Lock::AgentImage* find_image(const Lock& lock, std::string_view image);
 
 // The lock's place for a recipe: recipes/demo.toml -> recipes/demo.lock.
 fs::path path_for(const fs::path& recipe_file);

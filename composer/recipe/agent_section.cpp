@@ -50,6 +50,14 @@ std::map<std::string, std::string> read_variables(Table table) {
   return variables;
 }
 
+std::map<std::string, Choice> read_options(Table table) {
+  std::map<std::string, Choice> options;
+  for (const std::string& name : table.keys()) {
+    if (const auto value = table.boolean(name)) options[name] = {*value, table.place_of(name)};
+  }
+  return options;
+}
+
 }  // namespace
 
 Agent read_agent(Table table, const FileAccess& files) {
@@ -61,6 +69,8 @@ Agent read_agent(Table table, const FileAccess& files) {
   if (const std::optional<Table> environment = table.table("environment")) {
     agent.environment = read_variables(*environment);
   }
+  agent.runtime = table.string("runtime", problem_with_runtime);
+  if (const std::optional<Table> options = table.table("options")) agent.options = read_options(*options);
   table.finish();
   return agent;
 }

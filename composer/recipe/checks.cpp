@@ -101,6 +101,11 @@ Problem problem_with_cluster(std::string_view value) {
   return fmt::format("{} is not a cluster name: use 1 to 255 letters, digits, '_' and '-'", quoted(value));
 }
 
+Problem problem_with_runtime(std::string_view value) {
+  if (value == "docker" || value == "podman") return std::nullopt;
+  return fmt::format("{} is not a container runtime that can be used: write \"docker\" or \"podman\"", quoted(value));
+}
+
 Problem problem_with_variable(std::string_view name, std::string_view value) {
   const bool named = !name.empty() && only(name.substr(0, 1), kUpper, "_") && only(name, kUpper, kDigits, "_");
   if (!named) {

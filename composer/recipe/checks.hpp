@@ -16,6 +16,7 @@ Problem problem_with_version(std::string_view value);  // [recipe] version
 Problem problem_with_ref(std::string_view value);      // an OSTree ref (ostree_validate_rev, without "REMOTE:")
 Problem problem_with_url(std::string_view value);      // an http(s) OSTree repository
 Problem problem_with_cluster(std::string_view value);  // an ECS cluster's name
+Problem problem_with_runtime(std::string_view value);  // of containers
 Problem problem_with_variable(std::string_view name, std::string_view value);  // one of [agent.environment]
 Problem problem_with_stateroot(std::string_view value);
 Problem problem_with_format(std::string_view value);      // of a disk

@@ -45,6 +45,8 @@ class Table {
   std::optional<Table> table(const std::string& key);
   // The tables of [[key]]; empty when absent.
   std::vector<Table> tables(const std::string& key);
+  // What [key] or each [[key]] holds: one table needs no second pair of brackets.
+  std::vector<Table> one_or_more(const std::string& key);
   // Reports it when absent; then, or after a wrong type, nothing.
   std::optional<Table> required_table(const std::string& key, std::string_view meaning = {});
 
@@ -60,6 +62,9 @@ class Table {
   // Where a path that is the key's value leads: below the folder of the file that the value stands in, unless absolute.
   // (With `include` not every value of a table is from the same file.) As relative as that file's own path.
   fs::path resolve(const std::string& key, const fs::path& path) const;
+
+  // "FILE:LINE:COLUMN" of the key's value, for problems that can only be seen later.
+  std::string place_of(const std::string& key) const;
 
   // Reports a problem at the key's value, at element `index` of its array, or, when there is no such key, at the table.
   void error(const std::string& key, const std::string& message);

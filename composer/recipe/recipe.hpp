@@ -44,12 +44,20 @@ struct Base {
   Verify verify;
 };
 
+// One of [agent.options]. Which there are only the profile knows: `place` is for what it has to say.
+struct Choice {
+  bool value = false;
+  std::string place;  // "FILE:LINE:COLUMN"
+};
+
 struct Agent {
   fs::path profile;                             // folder with agent.toml: agent-layer/NAME of the project, or a path
   std::optional<std::string> cluster;           // the profile's default when absent
   std::optional<std::string> image;             // docker://, oci:, oci-archive:, docker-archive:, paths made absolute
   std::optional<std::string> image_as_written;  // the same with paths as the recipe has them: for what is kept
   std::map<std::string, std::string> environment;  // keys added to the agent's configuration
+  std::optional<std::string> runtime;              // "docker", "podman"; absent: the one that the tree has
+  std::map<std::string, Choice> options;           // of the profile's
 };
 
 struct Overlay {
@@ -76,7 +84,7 @@ struct Recipe {
   std::string version;
   std::string ref;
   Base base;
-  std::optional<Agent> agent;
+  std::vector<Agent> agents;
   std::vector<Overlay> overlays;
   Disk disk;
   Sign sign;

@@ -85,7 +85,7 @@ Recipe read_recipe(Table root, const FileAccess& files) {
   root.expect("include");  // followed already
   if (auto table = root.required_table("recipe", "name, version and ref of the image")) read_names(*table, recipe);
   if (auto table = root.required_table("base", "the OSTree commit to build on")) recipe.base = read_base(*table, files);
-  if (auto table = root.table("agent")) recipe.agent = read_agent(*table, files);
+  for (const Table& table : root.one_or_more("agent")) recipe.agents.push_back(read_agent(table, files));
   for (const Table& table : root.tables("overlay")) recipe.overlays.push_back(read_overlay(table, files));
   if (auto table = root.table("disk")) recipe.disk = read_disk(*table);
   if (auto table = root.table("sign")) recipe.sign = read_sign(*table, files);

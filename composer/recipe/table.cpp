@@ -172,6 +172,11 @@ std::vector<Table> Table::tables(const std::string& key) {
   return result;
 }
 
+std::vector<Table> Table::one_or_more(const std::string& key) {
+  if (!is_table(key)) return tables(key);
+  return {*table(key)};
+}
+
 std::vector<std::string> Table::keys() const {
   std::vector<std::string> result;
   for (const auto& [key, value] : *state_->table) result.emplace_back(key.str());
@@ -201,6 +206,11 @@ fs::path Table::resolve(const std::string& key, const fs::path& path) const {
   const toml::source_region& source = state_->place(key).source();
   const fs::path file = source.path ? fs::path(*source.path) : state_->file;
   return (path.is_absolute() ? path : file.parent_path() / path).lexically_normal();
+}
+
+std::string Table::place_of(const std::string& key) const {
+  const Diagnostic place = diagnostic_at(state_->place(key).source(), state_->file, "");
+  return fmt::format("{}:{}:{}", place.file.string(), place.line, place.column);
 }
 
 // ---- reporting ----

@@ -21,8 +21,16 @@ namespace {
 const fs::path kSource = SOURCE_DIR;
 const std::string kImageId = "sha256:" + std::string(64, '1');
 
-std::vector<GeneratedFile> rendered() {
-  return render(load_profile(kSource / "agent-layer/ecs"), {"demo", {{"ECS_RESERVED_MEMORY", "64"}}, kImageId});
+Settings some_settings() {
+  Settings settings;
+  settings.cluster = "demo";
+  settings.environment = {{"ECS_RESERVED_MEMORY", "64"}};
+  settings.image_id = kImageId;
+  return settings;
+}
+
+std::vector<GeneratedFile> rendered(const Settings& settings = some_settings()) {
+  return render(load_profile(kSource / "agent-layer/ecs"), settings);
 }
 
 std::string as_text(const std::vector<GeneratedFile>& files) {

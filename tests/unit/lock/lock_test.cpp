@@ -15,7 +15,7 @@ const std::string kDigest = "sha256:" + std::string(64, 'b');
 Lock sample() {
   Lock lock;
   lock.base = {"fedora/stable/x86_64/iot", kCommit, "42.20251122.0"};
-  lock.agent_image = Lock::AgentImage{"docker://docker.io/amazon/amazon-ecs-agent:latest", kDigest};
+  lock.agent_images = {{"docker://docker.io/amazon/amazon-ecs-agent:latest", kDigest}};
   return lock;
 }
 
@@ -51,16 +51,16 @@ TEST_CASE("what is parsed equals what was written") {
   const Lock lock = parse(to_text(sample()), "x.lock");
   CHECK(to_text(lock) == to_text(sample()));
   CHECK(lock.base.version == "42.20251122.0");
-  REQUIRE(lock.agent_image);
-  CHECK(lock.agent_image->digest == kDigest);
+  REQUIRE(lock.agent_images.size() == 1);
+  CHECK(lock.agent_images.front().digest == kDigest);
 }
 
 TEST_CASE("a lock without an agent image and without a version is complete") {
   Lock lock = sample();
-  lock.agent_image.reset();
+  lock.agent_images.clear();
   lock.base.version.clear();
   const Lock again = parse(to_text(lock), "x.lock");
-  CHECK_FALSE(again.agent_image);
+  CHECK(again.agent_images.empty());
   CHECK(again.base.version == "");
   CHECK(to_text(lock).find("version") == std::string::npos);
 }

@@ -46,7 +46,7 @@ TEST_CASE("the smallest recipe has the defaults of recipes/README.md") {
   CHECK(std::get<LocalBase>(recipe.base.source).repository == "/home/me/hosts/recipes/repo");
   CHECK(recipe.base.ref == "debian/12");
   CHECK(std::holds_alternative<VerifyNone>(recipe.base.verify));
-  CHECK_FALSE(recipe.agent);
+  CHECK(recipe.agents.empty());
   CHECK(recipe.overlays.empty());
   CHECK_FALSE(recipe.disk.size_bytes);
   CHECK(recipe.disk.formats == std::vector<std::string>{"raw"});
@@ -95,12 +95,12 @@ key = "file:keys/image.key"
   CHECK(recipe.summary == "A summary: with \"anything\"");
   CHECK(std::get<RemoteBase>(recipe.base.source).url == "https://example.org:8443/iot/repo");
   CHECK(std::get<VerifyGpg>(recipe.base.verify).key_file == "/home/me/hosts/recipes/keys/fedora.asc");
-  REQUIRE(recipe.agent);
-  CHECK(recipe.agent->profile == "/home/me/hosts/agent-layer/ecs");
-  CHECK(recipe.agent->cluster == "my_cluster-1");
-  CHECK(recipe.agent->image == "oci-archive:/home/me/hosts/images/agent.tar:v1");
-  CHECK(recipe.agent->image_as_written == "oci-archive:../images/agent.tar:v1");
-  CHECK(recipe.agent->environment == std::map<std::string, std::string>{{"ECS_LOGLEVEL", "debug"}, {"_X1", ""}});
+  REQUIRE(recipe.agents.size() == 1);
+  CHECK(recipe.agents.front().profile == "/home/me/hosts/agent-layer/ecs");
+  CHECK(recipe.agents.front().cluster == "my_cluster-1");
+  CHECK(recipe.agents.front().image == "oci-archive:/home/me/hosts/images/agent.tar:v1");
+  CHECK(recipe.agents.front().image_as_written == "oci-archive:../images/agent.tar:v1");
+  CHECK(recipe.agents.front().environment == std::map<std::string, std::string>{{"ECS_LOGLEVEL", "debug"}, {"_X1", ""}});
   REQUIRE(recipe.overlays.size() == 2);
   CHECK(recipe.overlays[0].path == "/home/me/hosts/overlays/host");
   CHECK(recipe.overlays[1].path == "/srv/overlay");
@@ -200,8 +200,8 @@ TEST_CASE("what stands to the right of '=' is replaced as a whole, and [tables] 
                            "\" }\n[agent.environment]\nB = \"2\"\n";
   const Recipe recipe = parse(text, "x.toml", files_of({{"c/common.toml", common}, {"c/p/agent.toml", ""}}));
   CHECK(std::holds_alternative<VerifyEd25519>(recipe.base.verify));
-  CHECK(recipe.agent->environment == std::map<std::string, std::string>{{"A", "1"}, {"B", "2"}});
-  CHECK(recipe.agent->profile == "/home/me/hosts/c/p");  // relative to the file it stands in
+  CHECK(recipe.agents.front().environment == std::map<std::string, std::string>{{"A", "1"}, {"B", "2"}});
+  CHECK(recipe.agents.front().profile == "/home/me/hosts/c/p");  // relative to the file it stands in
 }
 
 TEST_CASE("an including recipe can take the same base from another place") {
