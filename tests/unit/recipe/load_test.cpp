@@ -125,7 +125,7 @@ TEST_CASE("an Ed25519 key is given as itself or in a file") {
 TEST_CASE("images of every form are accepted, with and without a path") {
   const auto image = [](const std::string& value) {
     const std::string text = kNames + kBase + "[agent]\nprofile = \"./p\"\nimage = \"" + value + "\"\n";
-    return *parse(text, "r/x.toml", files_of({{"r/p/agent.toml", ""}})).agent->image;
+    return *parse(text, "r/x.toml", files_of({{"r/p/agent.toml", ""}})).agents.front().image;
   };
   CHECK(image("docker://public.ecr.aws/ecs/amazon-ecs-agent:v1.2@sha256:00") ==
         "docker://public.ecr.aws/ecs/amazon-ecs-agent:v1.2@sha256:00");
