@@ -173,8 +173,10 @@ std::vector<Table> Table::tables(const std::string& key) {
 }
 
 std::vector<Table> Table::one_or_more(const std::string& key) {
-  if (!is_table(key)) return tables(key);
-  return {*table(key)};
+  if (state_->place(key).is_array()) return tables(key);
+  std::vector<Table> result;
+  if (const auto only = table(key)) result.push_back(*only);
+  return result;
 }
 
 std::vector<std::string> Table::keys() const {

@@ -23,7 +23,7 @@ archive = "/usr/lib/x/agent.tar"
 id_file = "/usr/lib/x/agent.id"
 [container]
 name = "x-agent"
-runtime = "docker"
+runtimes = ["docker"]
 arguments = ["--privileged"]
 environment = { X_DATA = "/data" }
 [config]
@@ -92,7 +92,7 @@ TEST_CASE("an unknown key of a profile is found with its place and the nearest k
 
 TEST_CASE("bad values of a profile are errors with their place") {
   const auto [from, to, expected] = GENERATE(table<std::string, std::string, std::string>({
-      {"\"docker\"", "\"podman\"", "agent.toml:11:11: 'podman' is not a runtime that can be used"},
+      {"\"docker\"", "\"runc\"", "agent.toml:11:13: 'runc' is not a container runtime that can be used"},
       {"\"0700\"", "\"700\"", "agent.toml:20:8: '700' is not a mode"},
       {"\"0700\"", "700", "agent.toml:20:8: "},
       {"\"--privileged\"", "\"--x=a b\"", "agent.toml:12:14: '--x=a b' is not an argument"},
