@@ -73,7 +73,7 @@ struct Root {
          "[Unit]\nAfter=network-online.target "
          "docker.socket\nRequires=docker.socket\n[Service]\nExecStart=/usr/bin/docker\n");
     if (with_cloud_init) add_cloud_init();
-    put(path("usr/bin/docker"), "#!/bin/sh\n", 0755);
+    for (const char* name : {"usr/bin/docker", "usr/bin/systemctl"}) put(path(name), "#!/bin/sh\n", 0755);
     for (const GeneratedFile& file : rendered()) add(file);
     fs::create_symlink("usr/lib", path("lib"));
   }
@@ -139,12 +139,18 @@ TEST_CASE("the ECS agent's unit has no ordering cycle, with cloud-init and witho
 TEST_CASE("without the order after multi-user.target there would be a cycle") {
   if (!installed("systemd-analyze")) return;
   const Root root(true);
-  const std::string text = content_of("/usr/lib/systemd/system/ecs-agent.service");
-  root.unit("ecs-agent.service",
+  const std::string text = content_of("/usr/lib/systemd/system/ecs-agent-start.service");
+  root.unit("ecs-agent-start.service",
             boost::algorithm::replace_all_copy(text, " multi-user.target cloud-final", " cloud-final"));
   const std::string message = root.verify();
   CAPTURE(message);
   CHECK(message.find("ordering cycle") != std::string::npos);
+}
+
+TEST_CASE("user data that starts the agent itself need not wait for user data") {
+  for (const char* name : {"ecs-agent.service", "ecs-agent-network.service"}) {
+    CHECK(content_of(std::string("/usr/lib/systemd/system/") + name).find("cloud-final.service") == std::string::npos);
+  }
 }
 
 TEST_CASE("tmpfiles.d takes the ECS profile's lines and makes the directories") {
@@ -155,6 +161,7 @@ TEST_CASE("tmpfiles.d takes the ECS profile's lines and makes the directories") 
   const TemporaryDirectory root(fs::temp_directory_path(), "root-");
   put(root.path() / "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
   put(root.path() / "etc/group", "root:x:0:\n");
+  fs::create_directories(root.path() / "var/mnt");
   put(root.path() / "usr/lib/tmpfiles.d/ecs.conf", content_of("/usr/lib/tmpfiles.d/ecs.conf"));
   run_checked({"systemd-tmpfiles", "--root=" + root.path().string(), "--create", "ecs.conf"});
   CHECK(run_checked({"stat", "-c", "%a %u:%g", (root.path() / "var/lib/ecs/data").string(),
