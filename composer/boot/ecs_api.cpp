@@ -20,7 +20,7 @@ struct ClientError {
   std::string message;
 };
 
-ApiReply error_reply(const ClientError& error) {
+HttpReply error_reply(const ClientError& error) {
   return {400, "application/x-amz-json-1.1", json{{"__type", error.type}, {"message", error.message}}.dump()};
 }
 
@@ -62,26 +62,55 @@ json register_container_instance(const json& request, const ApiContext&) {
 }
 
 json discover_poll_endpoint(const json&, const ApiContext& context) {
-  return {{"endpoint", context.own_url},
-          {"telemetryEndpoint", context.own_url},
-          {"serviceConnectEndpoint", context.own_url}};
+  return {{"endpoint", context.own_url + "/acs"},  // the agent adds "/ws"
+          {"telemetryEndpoint", context.own_url + "/tcs"},
+          {"serviceConnectEndpoint", context.own_url + "/sc"}};
 }
 
 json acknowledge(const json&, const ApiContext&) { return {{"acknowledgment", "OK"}}; }
+
+json create_cluster(const json& request, const ApiContext&) {
+  const std::string name = member(request, "clusterName", "default");
+  return {{"cluster",
+           {{"clusterName", name},
+            {"clusterArn", "arn:aws:ecs:us-east-1:000000000000:cluster/" + name},
+            {"status", "ACTIVE"}}}};
+}
+
+json list_tags(const json&, const ApiContext&) { return {{"tags", json::array()}}; }
+
+json update_instances_state(const json& request, const ApiContext&) {
+  const json status = member(request, "status", "ACTIVE");
+  json instances = json::array();
+  for (const json& arn : member(request, "containerInstances", json::array())) {
+    instances.push_back({{"containerInstanceArn", arn}, {"status", status}});
+  }
+  return {{"containerInstances", std::move(instances)}, {"failures", json::array()}};
+}
+
+json deregister_container_instance(const json& request, const ApiContext&) {
+  const json arn = member(request, "containerInstance", "");
+  return {{"containerInstance", {{"containerInstanceArn", arn}, {"status", "INACTIVE"}}}};
+}
 
 using Operation = std::function<json(const json& request, const ApiContext& context)>;
 
 const std::map<std::string_view, Operation>& operations() {
   static const std::map<std::string_view, Operation> table{
+      {"CreateCluster", create_cluster},
+      {"DeregisterContainerInstance", deregister_container_instance},
       {"DiscoverPollEndpoint", discover_poll_endpoint},
+      {"ListTagsForResource", list_tags},
       {"RegisterContainerInstance", register_container_instance},
+      {"SubmitAttachmentStateChanges", acknowledge},
       {"SubmitContainerStateChange", acknowledge},
       {"SubmitTaskStateChange", acknowledge},
+      {"UpdateContainerInstancesState", update_instances_state},
   };
   return table;
 }
 
-ApiReply answer_operation(const ApiRequest& request, const ApiContext& context) try {
+HttpReply answer_operation(const ApiRequest& request, const ApiContext& context) try {
   const auto operation = operations().find(operation_name(request.operation));
   if (operation == operations().end()) {
     return error_reply(
@@ -103,12 +132,14 @@ std::string_view operation_name(std::string_view amz_target) {
   return amz_target.substr(service.size());
 }
 
-ApiReply answer(const ApiRequest& request, const ApiContext& context) {
+HttpReply answer(const ApiRequest& request, const ApiContext& context) {
   const bool get_or_post = request.method == "GET" || request.method == "POST";
   if (get_or_post && (request.path == "/probe" || request.path.starts_with("/probe/")))
     return {200, "text/plain", "ok\n"};
   if (request.path == guest_path) {
-    return {200, "text/plain", fmt::format("{} {}\n", context.registrations, context.out_of_time ? "report" : "wait")};
+    return {200, "text/plain",
+            fmt::format("{} {} {}\n", context.registrations, context.out_of_time ? "report" : "wait",
+                        context.finished ? "go" : "stay")};
   }
   if (request.method == "POST" && request.path == "/") return answer_operation(request, context);
   return {404, "text/plain", "nothing is here\n"};

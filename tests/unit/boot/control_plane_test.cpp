@@ -13,6 +13,7 @@
 
 #include "support/file.hpp"
 #include "support/handle.hpp"
+#include "support/websocket_client.hpp"
 
 using namespace compose;
 using namespace compose::boot;
@@ -79,20 +80,20 @@ TEST_CASE("the guest's questions whether to wait are answered but not logged") {
   const Plane plane;
   plane.exchange(post("RegisterContainerInstance", "{}"));
   const std::string reply = plane.exchange("GET /guest HTTP/1.0\r\n\r\n");
-  CHECK(reply.ends_with("\r\n\r\n1 wait\n"));
+  CHECK(reply.ends_with("\r\n\r\n1 wait go\n"));
   CHECK(plane.control_plane.requests().size() == 1);
 }
 
 TEST_CASE("a refused registration does not count") {
   const Plane plane;
   plane.exchange(post("RegisterContainerInstance", "{"));
-  CHECK(plane.exchange("GET /guest HTTP/1.0\r\n\r\n").ends_with("\n0 wait\n"));
+  CHECK(plane.exchange("GET /guest HTTP/1.0\r\n\r\n").ends_with("\n0 wait go\n"));
 }
 
 TEST_CASE("the guest is told when there is no time left") {
   Plane plane;
   plane.control_plane.set_out_of_time(true);
-  CHECK(plane.exchange("GET /guest HTTP/1.0\r\n\r\n").ends_with("\n0 report\n"));
+  CHECK(plane.exchange("GET /guest HTTP/1.0\r\n\r\n").ends_with("\n0 report go\n"));
 }
 
 TEST_CASE("a connection serves one request after another") {
@@ -121,6 +122,62 @@ TEST_CASE("a header beyond the limit is refused") {
   const std::string reply = plane.exchange("GET / HTTP/1.1\r\nX-Long: " + std::string(20'000, 'x') + "\r\n\r\n");
   CHECK((reply.empty() || reply.starts_with("HTTP/1.1 413 ")));  // our end may reset while the client still sends
   CHECK(plane.control_plane.requests().at(0).status == 413);
+}
+
+TEST_CASE("a pushed task reaches an agent over its websocket, and what the agent says is logged") {
+  Plane plane;
+  Task task;
+  task.image = "i";
+  plane.control_plane.push(task);
+  test::WebSocketClient agent(plane.control_plane.port(), "/acs/ws?clusterArn=blue&containerInstanceArn=arn%3Ax");
+  CHECK(nlohmann::json::parse(agent.receive())["type"] == "HeartbeatMessage");
+  const auto payload = nlohmann::json::parse(agent.receive());
+  CHECK(payload["type"] == "PayloadMessage");
+  CHECK(payload["message"]["containerInstanceArn"] == "arn:x");
+  agent.send(R"({"type":"AckRequest","message":{"messageId":"task-1"}})");
+  test::WebSocketClient telemetry(plane.control_plane.port(), "/tcs/ws?cluster=blue&containerInstance=arn%3Ax");
+  CHECK(nlohmann::json::parse(telemetry.receive())["type"] == "HeartbeatMessage");
+  telemetry.send(R"({"type":"PublishMetricsRequest","message":{}})");
+  CHECK(nlohmann::json::parse(telemetry.receive())["type"] == "AckPublishMetric");
+  const auto seen = plane.control_plane.requests();
+  REQUIRE(seen.size() == 4);
+  CHECK(seen[0].status == 101);
+  CHECK(seen[0].request.path.starts_with("/acs/ws?"));
+  CHECK(seen[1].request.method == "WS");
+  CHECK(seen[1].request.path == "/acs/ws");
+  CHECK(seen[1].request.operation == "AckRequest");
+  CHECK(seen[1].request.body == R"({"messageId":"task-1"})");
+}
+
+TEST_CASE("a websocket elsewhere is not found, and one that sends too much is closed") {
+  const Plane plane;
+  CHECK_THROWS(test::WebSocketClient(plane.control_plane.port(), "/ws"));
+  test::WebSocketClient agent(plane.control_plane.port(), "/acs/ws");
+  agent.receive();
+  CHECK_THROWS([&] {
+    agent.send(std::string(3U << 20U, 'x'));
+    agent.receive();
+  }());
+}
+
+TEST_CASE("a control plane that went away refuses connections, and comes back on its port with what it has seen") {
+  Plane plane;
+  const auto port = plane.control_plane.port();
+  test::WebSocketClient agent(port, "/acs/ws");
+  agent.receive();
+  plane.control_plane.stop();
+  CHECK_THROWS(agent.receive());
+  CHECK_THROWS(test::WebSocketClient(port, "/acs/ws"));
+  plane.control_plane.start();
+  CHECK(plane.control_plane.port() == port);
+  test::WebSocketClient(port, "/acs/ws").receive();
+  CHECK(plane.control_plane.requests().size() == 2);
+}
+
+TEST_CASE("the guest is told to stay while something is to be done from outside") {
+  Plane plane;
+  plane.control_plane.set_finished(false);
+  CHECK(plane.exchange("GET /guest HTTP/1.0\r\n\r\n").ends_with("\n0 wait stay\n"));
 }
 
 TEST_CASE("clients at the same time do not wait for one that says nothing") {

@@ -10,7 +10,7 @@ namespace {
 
 const ApiContext context{"http://10.0.2.100:8080", 3, false};
 
-ApiReply call(const std::string& operation, const std::string& body) {
+HttpReply call(const std::string& operation, const std::string& body) {
   return answer({"POST", "/", "AmazonEC2ContainerServiceV20141113." + operation, body}, context);
 }
 
@@ -42,12 +42,32 @@ TEST_CASE("an agent that registers again keeps its instance") {
   CHECK(json::parse(reply.body)["containerInstance"]["containerInstanceArn"] == "arn:x");
 }
 
-TEST_CASE("the poll endpoint is the control plane itself") {
-  CHECK(json::parse(call("DiscoverPollEndpoint", "{}").body)["endpoint"] == context.own_url);
+TEST_CASE("the poll endpoints are paths of the control plane itself") {
+  CHECK(json::parse(call("DiscoverPollEndpoint", "{}").body)["endpoint"] == context.own_url + "/acs");
+}
+
+TEST_CASE("every operation that the ECS agent calls is answered in its shape") {
+  const auto reply_of = [](const char* operation, const char* body) {
+    const auto reply = call(operation, body);
+    INFO(operation << ": " << reply.body);
+    CHECK(reply.status == 200);
+    return json::parse(reply.body);
+  };
+  CHECK(reply_of("CreateCluster", R"({"clusterName":"blue"})")["cluster"]["clusterName"] == "blue");
+  CHECK(reply_of("SubmitTaskStateChange", R"({"task":"t","status":"RUNNING"})").contains("acknowledgment"));
+  CHECK(reply_of("SubmitContainerStateChange", "{}").contains("acknowledgment"));
+  CHECK(reply_of("SubmitAttachmentStateChanges", "{}").contains("acknowledgment"));
+  CHECK(reply_of("ListTagsForResource", R"({"resourceArn":"arn:x"})")["tags"] == json::array());
+  const auto updated =
+      reply_of("UpdateContainerInstancesState", R"({"containerInstances":["arn:x"],"status":"DRAINING"})");
+  CHECK(updated["containerInstances"] == json::parse(R"([{"containerInstanceArn":"arn:x","status":"DRAINING"}])"));
+  CHECK(reply_of("DeregisterContainerInstance", R"({"containerInstance":"arn:x"})")["containerInstance"]["status"] ==
+        "INACTIVE");
+  CHECK(json::parse(call("DiscoverPollEndpoint", "{}").body)["telemetryEndpoint"] == context.own_url + "/tcs");
 }
 
 TEST_CASE("bad calls of the API are JSON 1.1 errors") {
-  const auto type_of = [](const ApiReply& reply) {
+  const auto type_of = [](const HttpReply& reply) {
     CHECK(reply.status == 400);
     return json::parse(reply.body).at("__type").get<std::string>();
   };
@@ -73,8 +93,8 @@ TEST_CASE("the probe page answers, all else is not found") {
 }
 
 TEST_CASE("the guest learns how often its agent registered and whether to wait") {
-  CHECK(answer({"GET", "/guest", "", ""}, context).body == "3 wait\n");
-  CHECK(answer({"GET", "/guest", "", ""}, {"", 0, true}).body == "0 report\n");
+  CHECK(answer({"GET", "/guest", "", ""}, context).body == "3 wait go\n");
+  CHECK(answer({"GET", "/guest", "", ""}, {"", 0, true, false}).body == "0 report stay\n");
 }
 
 TEST_CASE("an operation's name is taken from ECS's own targets only") {

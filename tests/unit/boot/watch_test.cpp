@@ -97,8 +97,8 @@ TEST_CASE("a guest that is late is told to report before the time limit") {
       "exec 3<>/dev/tcp/127.0.0.1/$PORT; printf 'GET /guest HTTP/1.0\\r\\n\\r\\n' >&3; tail -n 1 <&3 >>answers;";
   play.run("while sleep 0.2; do " + asks + " done");
   const std::string answers = read_file(play.directory.path() / "answers");
-  CHECK(answers.starts_with("0 wait\n"));
-  CHECK(answers.ends_with("0 report\n"));
+  CHECK(answers.starts_with("0 wait go\n"));
+  CHECK(answers.ends_with("0 report go\n"));
 }
 
 TEST_CASE("a follower reads what is appended, once") {
