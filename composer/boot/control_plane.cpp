@@ -68,7 +68,8 @@ struct ControlPlane::State {
   HttpReply answer(const HttpRequest& http) {
     ApiRequest request{http.method, http.target, http.header("x-amz-target"), http.body};
     const auto at = steady_clock::now();
-    HttpReply reply = boot::answer(request, {own_url, journal.registrations(), out_of_time, finished});
+    const std::string url = own_url.empty() ? "http://" + http.header("host") : own_url;
+    HttpReply reply = boot::answer(request, {url, journal.registrations(), out_of_time, finished});
     reply.headers["x-amzn-RequestId"] = "00000000-0000-0000-0000-000000000000";
     if (request.path != guest_path) journal.add({at, std::move(request), reply.status});
     return reply;

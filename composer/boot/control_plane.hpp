@@ -26,7 +26,8 @@ struct SeenRequest {
 class ControlPlane {
  public:
   // Listens on a port that the system chooses. Each request becomes a line of `log`, from the start:
-  // {"time_s","method","path","operation","status","body"}. `own_url` is what replies call us by.
+  // {"time_s","method","path","operation","status","body"}. `own_url` is what replies call us by;
+  // empty: as the request did.
   // Throws Error(failed) when it cannot listen or write the log.
   ControlPlane(const fs::path& log, std::string own_url);
   ~ControlPlane();  // closes all connections

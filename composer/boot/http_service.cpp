@@ -4,6 +4,8 @@
 #include <optional>
 #include <thread>
 
+#include <fcntl.h>
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
@@ -40,6 +42,12 @@ constexpr std::chrono::seconds patience{60};
 constexpr std::chrono::milliseconds tick_interval{500};
 
 using BeastRequest = http::request<http::string_body>;
+
+// A program that is started later must not inherit it: it would keep the port taken and the connection open.
+template <typename Socket>
+void close_on_exec(Socket& socket) {
+  ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
+}
 
 std::string text_of(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -201,6 +209,7 @@ class Session : public std::enable_shared_from_this<Session> {
 struct HttpService::Server {
   Server(HttpHandlers handlers, std::uint16_t port)
       : shared{std::move(handlers)}, acceptor(context, tcp::endpoint(asio::ip::address_v4::loopback(), port)) {
+    close_on_exec(acceptor);
     accept();
     thread = std::thread([this] { run(); });
   }
@@ -212,6 +221,7 @@ struct HttpService::Server {
 
   void accept() {
     acceptor.async_accept([this](error_code error, tcp::socket socket) {
+      if (!error) close_on_exec(socket);
       if (!error && shared.connections < most_connections) std::make_shared<Session>(std::move(socket), shared)->read();
       if (error != asio::error::operation_aborted) accept();
     });

@@ -1,22 +1,13 @@
 #include "ecs.hpp"
 
+#include "json.hpp"
+
 namespace demo {
 namespace {
 
 #ifndef DEMO_AGENT_VERSION
 #define DEMO_AGENT_VERSION "1.0"
 #endif
-
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') result += '\\';
-    if (static_cast<unsigned char>(c) >= 0x20) result += c;
-  }
-  return result + "\"";
-}
-
-std::string member(const std::string& name, const std::string& value) { return quoted(name) + ":" + quoted(value); }
 
 std::string integer_resource(const std::string& name, long value) {
   return "{" + member("name", name) + "," + member("type", "INTEGER") + ",\"integerValue\":" + std::to_string(value) +
@@ -54,16 +45,6 @@ std::string to_json(const Registration& registration) {
   return json + ",\"totalResources\":" + resources(registration) + ",\"attributes\":" + attributes(registration) + "}";
 }
 
-std::optional<std::string> find_string(const std::string& json, const std::string& name) {
-  auto position = json.find(quoted(name));
-  if (position == std::string::npos) return std::nullopt;
-  position = json.find_first_not_of(" \t\r\n", position + name.size() + 2);
-  if (position == std::string::npos || json[position] != ':') return std::nullopt;
-  position = json.find_first_not_of(" \t\r\n", position + 1);
-  if (position == std::string::npos || json[position] != '"') return std::nullopt;
-  const auto end = json.find('"', position + 1);
-  if (end == std::string::npos) return std::nullopt;
-  return json.substr(position + 1, end - position - 1);
-}
+std::string agent_version() { return DEMO_AGENT_VERSION; }
 
 }  // namespace demo

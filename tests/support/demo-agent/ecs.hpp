@@ -1,7 +1,6 @@
 #pragma once
 // ECS's JSON 1.1 protocol, as much of it as registering takes. Text in, text out.
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +22,6 @@ std::vector<std::string> attribute_names(const Registration& registration);
 // The body of RegisterContainerInstance.
 std::string to_json(const Registration& registration);
 
-// The value of the first member `name` that is a string, anywhere in `json`; escapes are not undone.
-std::optional<std::string> find_string(const std::string& json, const std::string& name);
+std::string agent_version();
 
 }  // namespace demo

@@ -23,16 +23,6 @@ std::string text_of(const Request& request) {
   return text + "Content-Length: " + std::to_string(request.body.size()) + "\r\n\r\n" + request.body;
 }
 
-bool write_all(int fd, const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t count = ::send(fd, text.data() + done, text.size() - done, MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    done += static_cast<std::size_t>(count);
-  }
-  return true;
-}
-
 std::optional<std::string> read_all(int fd) {
   std::string text;
   char buffer[4096];
@@ -69,17 +59,20 @@ std::optional<Reply> talk(int fd, const Request& request, std::string& problem) 
 }
 
 template <typename Address>
-std::optional<Reply> send_to(int family, const Address& address, const Request& request, std::string& problem) {
+int connected_socket(int family, const Address& address, time_t patience_s, std::string& problem) {
   const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const timeval timeout{20, 0};
+  const timeval timeout{patience_s, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-  std::optional<Reply> reply;
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    reply = talk(fd, request, problem);
-  } else {
-    problem = last_error("connect");
-  }
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  problem = last_error("connect");
+  ::close(fd);
+  return -1;
+}
+
+std::optional<Reply> send_to(int fd, const Request& request, std::string& problem) {
+  if (fd < 0) return std::nullopt;
+  auto reply = talk(fd, request, problem);
   ::close(fd);
   return reply;
 }
@@ -107,12 +100,26 @@ std::optional<Url> parse_url(const std::string& text) {
   return url;
 }
 
-std::optional<Reply> send_tcp(const Url& url, const Request& request, std::string& problem) {
+bool write_all(int fd, const std::string& text) {
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t count = ::send(fd, text.data() + done, text.size() - done, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    done += static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+int connect_tcp(const Url& url, std::string& problem) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(url.port);
   ::inet_pton(AF_INET, url.address.c_str(), &address.sin_addr);
-  return send_to(AF_INET, address, request, problem);
+  return connected_socket(AF_INET, address, 20, problem);
+}
+
+std::optional<Reply> send_tcp(const Url& url, const Request& request, std::string& problem) {
+  return send_to(connect_tcp(url, problem), request, problem);
 }
 
 std::optional<Reply> send_unix(const std::string& socket_path, const Request& request, std::string& problem) {
@@ -123,7 +130,7 @@ std::optional<Reply> send_unix(const std::string& socket_path, const Request& re
     return std::nullopt;
   }
   std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
-  return send_to(AF_UNIX, address, request, problem);
+  return send_to(connected_socket(AF_UNIX, address, 120, problem), request, problem);
 }
 
 }  // namespace demo

@@ -29,8 +29,14 @@ struct Url {
 
 std::optional<Url> parse_url(const std::string& text);
 
+// A connected socket with time limits of 20 s, or -1; `problem` says why.
+int connect_tcp(const Url& url, std::string& problem);
+
+bool write_all(int fd, const std::string& text);
+
 // Nothing when there is no connection or no HTTP reply; `problem` says why.
 std::optional<Reply> send_tcp(const Url& url, const Request& request, std::string& problem);
+// Waits for up to two minutes: what answers there may have to make a container first.
 std::optional<Reply> send_unix(const std::string& socket_path, const Request& request, std::string& problem);
 
 }  // namespace demo

@@ -1,78 +1,39 @@
-// A stand-in for the Amazon ECS agent: small, static, and speaking enough of its protocol to register an instance.
+// A stand-in for the Amazon ECS agent: small, static, and speaking enough of its protocols to register an instance, to
+// keep its websockets open and to run the tasks that come.
 //
-//   agent             reads its environment as the real one does, waits for Docker, registers, stays
-//   agent probe URL   one GET; exits with 0 when the answer is 200
+//   agent                      reads its environment as the real one does, waits for Docker, registers, stays
+//   agent probe URL            one GET; exits with 0 when the answer is 200
+//   agent serve PORT SECONDS   answers HTTP; ends with 0 after that time, or soon after the first request
 //
 // Environment: ECS_CLUSTER, ECS_BACKEND_HOST (http://ADDRESS:PORT), AWS_DEFAULT_REGION, ECS_DATADIR (/data),
-// ECS_LOGFILE (/log/ecs-agent.log), DOCKER_HOST (unix:///var/run/docker.sock).
+// ECS_LOGFILE (/log/ecs-agent.log), DOCKER_HOST (unix:///var/run/docker.sock); and where its own pages are, for tests:
+// DEMO_INTROSPECTION_PORT (51678), DEMO_CREDENTIALS_PORT (51679).
 // Exit codes are the real agent's: 0 stopped, 1 worth another start, 5 trying again is no use.
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
-#include <iterator>
-#include <sstream>
 #include <string>
 #include <thread>
 
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "agent.hpp"
 #include "ecs.hpp"
-#include "http.hpp"
+#include "json.hpp"
+#include "server.hpp"
+#include "session.hpp"
 
 namespace {
 
 using namespace demo;
 using namespace std::chrono_literals;
 
-constexpr int kRestart = 1;
-constexpr int kTerminal = 5;
 constexpr int kDockerTries = 60;
-constexpr auto kLongestPause = 15'000ms;
-
-struct Settings {
-  std::string cluster;
-  std::string backend;
-  std::string region;
-  std::string data;
-  std::string log;
-  std::string docker_socket;
-};
-
-std::string variable(const char* name, const std::string& fallback) {
-  const char* const value = std::getenv(name);
-  return value == nullptr || *value == '\0' ? fallback : value;
-}
-
-Settings read_settings() {
-  const std::string docker = variable("DOCKER_HOST", "unix:///var/run/docker.sock");
-  return {variable("ECS_CLUSTER", "default"),
-          variable("ECS_BACKEND_HOST", ""),
-          variable("AWS_DEFAULT_REGION", "us-east-1"),
-          variable("ECS_DATADIR", "/data"),
-          variable("ECS_LOGFILE", "/log/ecs-agent.log"),
-          docker.substr(std::min(docker.size(), std::string("unix://").size()))};
-}
-
-void say(const Settings& settings, const std::string& text) {
-  std::printf("%s\n", text.c_str());
-  std::fflush(stdout);
-  std::ofstream(settings.log, std::ios::app) << text << '\n';
-}
-
-[[noreturn]] void give_up(const Settings& settings, const std::string& text, int code) {
-  say(settings, text);
-  std::exit(code);
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 // Waits for a daemon that is still starting.
 void wait_for_docker(const Settings& settings) {
@@ -89,10 +50,10 @@ void wait_for_docker(const Settings& settings) {
 void add_docker_version(const Settings& settings, Registration& registration) {
   std::string problem;
   const auto reply = send_unix(settings.docker_socket, {"GET", "/version", "docker", {}, {}}, problem);
-  if (!reply || reply->status != 200) give_up(settings, "Docker does not tell its version: " + problem, kRestart);
-  // The document begins with its components' versions; the engine's own is the first one.
-  registration.docker_version = find_string(reply->body, "Version").value_or("unknown");
-  registration.docker_api_version = find_string(reply->body, "ApiVersion").value_or("unknown");
+  const auto version = reply && reply->status == 200 ? Json::parse(reply->body) : std::nullopt;
+  if (!version) give_up(settings, "Docker does not tell its version: " + problem, kRestart);
+  registration.docker_version = (*version)["Version"].text();
+  registration.docker_api_version = (*version)["ApiVersion"].text();
   say(settings, "docker " + registration.docker_version + ", API " + registration.docker_api_version);
 }
 
@@ -105,9 +66,9 @@ void add_machine(Registration& registration) {
 
 // An instance that has registered before keeps its name, in the same cluster.
 void add_earlier_registration(const Settings& settings, Registration& registration) {
-  const std::string earlier = read_file(settings.data + "/registration.json");
-  if (find_string(earlier, "cluster") == registration.cluster) {
-    registration.known_instance = find_string(earlier, "containerInstanceArn").value_or("");
+  const auto earlier = Json::parse(read_file(settings.data + "/registration.json"));
+  if (earlier && (*earlier)["cluster"].text() == registration.cluster) {
+    registration.known_instance = (*earlier)["containerInstanceArn"].text();
   }
 }
 
@@ -121,68 +82,73 @@ Registration make_registration(const Settings& settings) {
   return registration;
 }
 
-std::optional<Reply> call(const Settings& settings, const Url& backend, const std::string& operation,
-                          const std::string& body, std::string& problem) {
-  Request request{"POST", "/", backend.address + ":" + std::to_string(backend.port), {}, body};
-  request.headers = {"Content-Type: application/x-amz-json-1.1",
-                     "X-Amz-Target: AmazonEC2ContainerServiceV20141113." + operation,
-                     "X-Amz-Region: " + settings.region};
-  return send_tcp(backend, request, problem);
-}
-
 // The instance's ARN. The real agent ends for good when the reply lacks an attribute it asked for; so does this one.
 std::string check_reply(const Settings& settings, const Registration& registration, const Reply& reply) {
   if (reply.status >= 400 && reply.status < 500) give_up(settings, "registration refused: " + reply.body, kTerminal);
-  const auto arn = find_string(reply.body, "containerInstanceArn");
-  if (!arn || arn->empty()) give_up(settings, "registration without containerInstanceArn: " + reply.body, kTerminal);
+  const auto body = Json::parse(reply.body);
+  const std::string arn = body ? (*body)["containerInstance"]["containerInstanceArn"].text() : "";
+  if (arn.empty()) give_up(settings, "registration without containerInstanceArn: " + reply.body, kTerminal);
   for (const std::string& name : attribute_names(registration)) {
-    if (reply.body.find("\"" + name + "\"") == std::string::npos)
+    const auto& echoed = (*body)["containerInstance"]["attributes"].items();
+    if (std::none_of(echoed.begin(), echoed.end(), [&](const Json& one) { return one["name"].text() == name; }))
       give_up(settings, "the reply lacks attribute " + name, kTerminal);
   }
-  return *arn;
-}
-
-std::string register_instance(const Settings& settings, const Url& backend, const Registration& registration) {
-  for (auto pause = 500ms;; pause = std::min<std::chrono::milliseconds>(pause * 2, kLongestPause)) {
-    std::string problem;
-    const auto reply = call(settings, backend, "RegisterContainerInstance", to_json(registration), problem);
-    if (reply && reply->status < 500) return check_reply(settings, registration, *reply);
-    say(settings, "cannot register yet: " + (reply ? "status " + std::to_string(reply->status) : problem));
-    std::this_thread::sleep_for(pause);
-  }
+  return arn;
 }
 
 void remember(const Settings& settings, const Registration& registration, const std::string& arn) {
   const std::string path = settings.data + "/registration.json";
-  std::ofstream(path + ".new") << "{\"cluster\":\"" << registration.cluster << "\",\"containerInstanceArn\":\"" << arn
-                               << "\"}\n";
+  std::ofstream(path + ".new") << "{" + member("cluster", registration.cluster) + "," +
+                                      member("containerInstanceArn", arn) + "}\n";
   if (std::rename((path + ".new").c_str(), path.c_str()) != 0) give_up(settings, "cannot write " + path, kRestart);
 }
 
-[[noreturn]] void stay(const Settings& settings, const Url& backend, const std::string& arn) {
-  while (true) {
-    std::string problem;
-    const std::string body = "{\"cluster\":\"" + settings.cluster + "\",\"containerInstance\":\"" + arn + "\"}";
-    const auto reply = call(settings, backend, "DiscoverPollEndpoint", body, problem);
-    if (!reply) say(settings, "the control plane does not answer: " + problem);
-    std::this_thread::sleep_for(60s);
-  }
+std::string register_instance(const Settings& settings) {
+  const Registration registration = make_registration(settings);
+  const Reply reply =
+      call_until_answered(settings, "RegisterContainerInstance", to_json(registration), "cannot register yet");
+  const std::string arn = check_reply(settings, registration, reply);
+  remember(settings, registration, arn);
+  say(settings, "registered as " + arn);
+  return arn;
+}
+
+// Answers for as long as the agent runs; a port that is taken is tried again.
+void serve_in_background(const Settings& settings, const char* what, const char* address, unsigned short port,
+                         Pages pages) {
+  std::thread([&settings, what = std::string(what), address = std::string(address), port, pages = std::move(pages)] {
+    for (;; std::this_thread::sleep_for(5s)) {
+      const Server server(address, port);
+      say(settings, what + (server.listening() ? " on port " + std::to_string(server.port())
+                                               : " has no port: " + std::to_string(port) + " is taken"));
+      while (server.listening()) server.serve_one(pages, 60s);
+    }
+  }).detach();
+}
+
+// As the real agent's: introspection for everybody (the host's firewall decides), credentials for tasks.
+void serve_own_pages(const Settings& settings, const std::string& arn) {
+  const std::string metadata = "{" + member("Cluster", settings.cluster) + "," + member("ContainerInstanceArn", arn) +
+                               "," + member("Version", agent_version()) + "}\n";
+  serve_in_background(settings, "introspection", "0.0.0.0", settings.introspection_port,
+                      [metadata](const std::string& path) {
+                        if (path == "/v1/metadata") return Reply{200, metadata};
+                        return Reply{404, R"({"AvailableCommands":["/v1/metadata"]})"
+                                          "\n"};
+                      });
+  serve_in_background(settings, "credentials", "127.0.0.1", settings.credentials_port, [](const std::string&) {
+    return Reply{400, R"({"code":"InvalidIdInRequest","message":"no task has credentials here","HTTPErrorCode":400})"
+                      "\n"};
+  });
 }
 
 [[noreturn]] void run_agent() {
   const Settings settings = read_settings();
-  say(settings, "starting for cluster " + settings.cluster);
-  const bool valid = std::all_of(settings.cluster.begin(), settings.cluster.end(),
-                                 [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; });
-  if (!valid) give_up(settings, "'" + settings.cluster + "' is not a cluster's name", kTerminal);
-  const auto backend = parse_url(settings.backend);
-  if (!backend) give_up(settings, "ECS_BACKEND_HOST '" + settings.backend + "' is not http://ADDRESS:PORT", kTerminal);
   wait_for_docker(settings);
-  const Registration registration = make_registration(settings);
-  const std::string arn = register_instance(settings, *backend, registration);
-  remember(settings, registration, arn);
-  say(settings, "registered as " + arn);
-  stay(settings, *backend, arn);
+  const std::string arn = register_instance(settings);
+  serve_own_pages(settings, arn);
+  std::thread([&] { keep_tcs_session(settings, arn); }).detach();
+  keep_acs_session(settings, arn, [&] { register_instance(settings); });
 }
 
 int probe(const std::string& text) {
@@ -193,6 +159,23 @@ int probe(const std::string& text) {
   return reply && reply->status == 200 ? 0 : 1;
 }
 
+int serve(const std::string& port_text, const std::string& seconds_text) {
+  unsigned short port = 0;
+  unsigned seconds = 0;
+  std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+  std::from_chars(seconds_text.data(), seconds_text.data() + seconds_text.size(), seconds);
+  const Server server("0.0.0.0", port);
+  if (!server.listening()) return kRestart;
+  std::printf("serving on port %u\n", static_cast<unsigned>(server.port()));
+  std::fflush(stdout);
+  const Pages pages = [](const std::string&) { return Reply{200, "{\"served\":true}\n"}; };
+  if (server.serve_one(pages, std::chrono::seconds(seconds))) {
+    while (server.serve_one(pages, 2s)) {
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -200,9 +183,11 @@ int main(int argc, char** argv) {
   const auto stop = [](int) { ::_exit(0); };
   std::signal(SIGTERM, stop);
   std::signal(SIGINT, stop);
-  if (argc == 3 && std::string(argv[1]) == "probe") return probe(argv[2]);
+  const std::string word = argc > 1 ? argv[1] : "";
+  if (argc == 3 && word == "probe") return probe(argv[2]);
+  if (argc == 4 && word == "serve") return serve(argv[2], argv[3]);
   if (argc != 1) {
-    std::fprintf(stderr, "usage: agent | agent probe URL\n");
+    std::fprintf(stderr, "usage: agent | agent probe URL | agent serve PORT SECONDS\n");
     return kTerminal;
   }
   run_agent();
