@@ -14,9 +14,10 @@ namespace compose::ostree {
 namespace {
 
 // The policy's modules ("active/") are for those who change it; labels come from what was compiled from them.
+// libostree gives a directory's path with a slash at its end.
 OstreeRepoCheckoutFilterResult without_modules(OstreeRepo*, const char* path, struct stat*, gpointer) noexcept {
-  return std::string_view(path).ends_with("/active") ? OSTREE_REPO_CHECKOUT_FILTER_SKIP
-                                                     : OSTREE_REPO_CHECKOUT_FILTER_ALLOW;
+  return std::string_view(path).ends_with("/active/") ? OSTREE_REPO_CHECKOUT_FILTER_SKIP
+                                                      : OSTREE_REPO_CHECKOUT_FILTER_ALLOW;
 }
 
 void check_out(Repository& repository, const std::string& commit, const std::string& subpath, const fs::path& target) {
