@@ -34,10 +34,11 @@ BuildReport run_build(const recipe::Recipe& recipe, const lock::Lock& lock, cons
   report.ref = recipe.ref;
   report.lock_digest = lock::digest(lock);
   report.public_key = sign::to_base64(key.public_key());
-  report.layers = make_chain(workspace, layers_of(recipe, lock, key), events);
+  layers::Context context{workspace.repository(), workspace.tmp(), workspace.cache(), events};
+  report.layers = make_chain(workspace, layers_of(recipe, lock, key), context);
   report.commit = report.layers.back().commit;
   workspace.repository().set_ref(recipe.ref, report.commit);
-  if (options.goal == Goal::disk) report.disks = make_disks(recipe, report.layers, workspace, options, events);
+  if (options.goal == Goal::disk) report.disks = make_disks(recipe, report.layers, workspace, options, context);
   workspace.clean();
   return report;
 }

@@ -61,12 +61,12 @@ std::vector<Link> plan_chain(Workspace& workspace, const std::vector<layers::Lay
   return links;
 }
 
-std::vector<LayerReport> make_chain(Workspace& workspace, const std::vector<layers::Layer>& layers, Events& events) {
-  layers::Context context{workspace.repository(), workspace.tmp(), workspace.cache(), events};
+std::vector<LayerReport> make_chain(Workspace& workspace, const std::vector<layers::Layer>& layers,
+                                    layers::Context& context) {
   std::vector<LayerReport> reports;
   std::string previous;
   for (const auto& layer : layers) {
-    Stage stage(events, layer.name);
+    Stage stage(context.events, layer.name);
     const std::string ref = layers::cache_ref(layer, previous);
     LayerReport report{layer.name, {}, false, 0};
     if (const auto found = find(workspace, ref)) {

@@ -36,6 +36,7 @@ std::vector<layers::Layer> layers_of(const recipe::Recipe& recipe, const lock::L
 std::vector<Link> plan_chain(Workspace& workspace, const std::vector<layers::Layer>& layers);
 
 // Makes what is missing; a layer that was made is kept, however the run goes on.
-std::vector<LayerReport> make_chain(Workspace& workspace, const std::vector<layers::Layer>& layers, Events& events);
+std::vector<LayerReport> make_chain(Workspace& workspace, const std::vector<layers::Layer>& layers,
+                                    layers::Context& context);
 
 }  // namespace compose::build

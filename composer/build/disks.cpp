@@ -1,6 +1,6 @@
 #include "build/disks.hpp"
 
-#include <future>
+#include <functional>
 
 #include <sys/stat.h>
 
@@ -11,7 +11,6 @@
 
 #include "disk/disk.hpp"
 #include "ostree/content.hpp"
-#include "ostree/labels.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -66,32 +65,32 @@ class Record {
   nlohmann::json json_;
 };
 
-void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& layers, Workspace& workspace,
-               const fs::path& target, Events& events) {
-  Stage stage(events, "disk", target.filename().string());
+void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& layers, layers::Context& context,
+               const fs::path& target, disk::ImageHash& hash) {
+  Stage stage(context.events, "disk", target.filename().string());
   std::vector<std::string> commits;
   commits.reserve(layers.size());
   for (const auto& layer : layers) commits.push_back(layer.commit);
-  const ChainContent chain = ostree::read_chain(workspace.repository(), commits);
+  const ChainContent chain = ostree::read_chain(context.repository, commits);
   disk::DiskSpec spec;
   spec.name = recipe.name;
   spec.stateroot = recipe.disk.stateroot;
   spec.ref = recipe.ref;
   spec.kargs = recipe.disk.kargs;
   spec.size_bytes = recipe.disk.size_bytes;
-  spec.label = ostree::Labels().load(workspace.repository(), layers.back().commit, workspace.tmp());
-  const disk::DiskResult result = disk::write_raw_disk(spec, chain, target, events);
+  spec.label = context.labels.load(context.repository, layers.back().commit, context.scratch);
+  const disk::DiskResult result = disk::write_raw_disk(spec, chain, target, context.events, &hash);
   stage.finish(fmt::format("{} MiB, {} MiB used", result.size_bytes >> 20U, result.used_bytes >> 20U));
 }
 
-DiskReport describe(const std::string& format, const fs::path& path, const std::optional<std::string>& sha256,
-                    Events& events) {
-  DiskReport report{format, path, {}, static_cast<std::uint64_t>(fs::file_size(path)), sha256.has_value()};
-  if (sha256) {
-    report.sha256 = *sha256;
+DiskReport describe(const std::string& format, const fs::path& path, const std::optional<std::string>& known,
+                    const std::function<std::string()>& make_sha256, Events& events) {
+  DiskReport report{format, path, {}, static_cast<std::uint64_t>(fs::file_size(path)), known.has_value()};
+  if (known) {
+    report.sha256 = *known;
   } else {
     Stage stage(events, "hash", path.filename().string());
-    report.sha256 = sha256_of_file(path);
+    report.sha256 = make_sha256();
     stage.finish(report.sha256);
   }
   return report;
@@ -100,26 +99,28 @@ DiskReport describe(const std::string& format, const fs::path& path, const std::
 }  // namespace
 
 std::vector<DiskReport> make_disks(const recipe::Recipe& recipe, const std::vector<LayerReport>& chain,
-                                   Workspace& workspace, const Options& options, Events& events) {
+                                   Workspace& workspace, const Options& options, layers::Context& context) {
+  Events& events = context.events;
   boost::system::error_code error;
   fs::create_directories(options.out, error);
   if (error) throw_errno("making the output folder", options.out.string(), error.value());
   Record record(workspace.disks() / (recipe.name + ".json"), identity(recipe, chain));
   const fs::path raw = disk_path(recipe, options, "raw");
   const auto raw_sha256 = record.sha256_of(raw);
-  if (!raw_sha256) write_raw(recipe, chain, workspace, raw, events);
+  disk::ImageHash raw_hash;  // goes on beside the conversions
+  if (!raw_sha256) write_raw(recipe, chain, context, raw, raw_hash);
 
-  // Hashing the raw image takes as long as converting it: side by side.
-  auto raw_report = std::async(std::launch::async, [&] { return describe("raw", raw, raw_sha256, events); });
   std::vector<DiskReport> reports(1);
   for (const auto& format : recipe.disk.formats) {
     if (format == "raw") continue;
     const fs::path target = disk_path(recipe, options, format);
     const auto known = record.sha256_of(target);
     if (!known) disk::convert_disk(raw, format, target, events);
-    reports.push_back(describe(format, target, known, events));
+    const auto hash = [&] { return sha256_of_file(target); };
+    reports.push_back(describe(format, target, known, hash, events));
   }
-  reports.front() = raw_report.get();
+  const auto rest_of_hash = [&] { return raw_hash.sha256(); };
+  reports.front() = describe("raw", raw, raw_sha256, rest_of_hash, events);
   for (const auto& report : reports) record.remember(report);
   return reports;
 }

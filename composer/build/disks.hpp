@@ -6,6 +6,6 @@
 namespace compose::build {
 
 std::vector<DiskReport> make_disks(const recipe::Recipe& recipe, const std::vector<LayerReport>& chain,
-                                   Workspace& workspace, const Options& options, Events& events);
+                                   Workspace& workspace, const Options& options, layers::Context& context);
 
 }  // namespace compose::build

@@ -1,13 +1,10 @@
 #include "disk/copy.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <exception>
 #include <mutex>
 #include <span>
-#include <thread>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -18,6 +15,7 @@
 
 #include "support/error.hpp"
 #include "support/file.hpp"
+#include "support/parallel.hpp"
 
 namespace compose::disk {
 namespace {
@@ -105,6 +103,16 @@ std::vector<BlockRun> find_runs(const fs::path& file, std::uint64_t size_bytes) 
   return finder.finish();
 }
 
+std::vector<std::vector<BlockRun>> find_runs(const ChainContent& chain) {
+  constexpr unsigned threads = 2;
+  std::vector<std::vector<BlockRun>> runs(chain.files.size());
+  for_each_in_parallel(runs.size(), threads, [&](std::size_t i) {
+    const FileObject& file = chain.files[i];
+    if (file.symlink_target.empty()) runs[i] = find_runs(chain.path_of(file), file.size_bytes);
+  });
+  return runs;
+}
+
 void copy_into(const fs::path& file, int image_fd, std::uint64_t offset_bytes) {
   const Fd fd = open_file(file, O_RDONLY);
   std::string buffer(buffer_bytes, '\0');
@@ -186,27 +194,24 @@ void ContentCopier::copy(const Batch& batch, std::string& buffer) {
   ::sync_file_range(image_fd_, static_cast<off_t>(start), static_cast<off_t>(end - start), SYNC_FILE_RANGE_WRITE);
 }
 
-void ContentCopier::run(unsigned threads) {
+// Batches are taken in the order of the disk, and may be done in another.
+std::uint64_t ContentCopier::settled_after(std::size_t batch) {
+  batches_[batch].done = true;
+  while (first_open_batch_ < batches_.size() && batches_[first_open_batch_].done) ++first_open_batch_;
+  if (first_open_batch_ == batches_.size()) return UINT64_MAX;
+  return pieces_[batches_[first_open_batch_].first].disk_offset;
+}
+
+void ContentCopier::run(unsigned threads, const std::function<void(std::uint64_t end_bytes)>& on_settled) {
   plan_batches();
-  std::atomic<std::size_t> next{0};
+  if (batches_.empty()) on_settled(UINT64_MAX);
   std::mutex mutex;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    try {
-      std::string buffer(buffer_bytes, '\0');
-      for (std::size_t i = next++; i < batches_.size(); i = next++) copy(batches_[i], buffer);
-    } catch (...) {
-      const std::lock_guard guard(mutex);
-      if (!failure) failure = std::current_exception();
-      next = batches_.size();
-    }
-  };
-  {
-    std::vector<std::jthread> workers;
-    for (unsigned i = 1; i < threads; ++i) workers.emplace_back(work);
-    work();
-  }
-  if (failure) std::rethrow_exception(failure);
+  for_each_in_parallel(batches_.size(), threads, [&](std::size_t i) {
+    thread_local std::string buffer(buffer_bytes, '\0');
+    copy(batches_[i], buffer);
+    const std::lock_guard guard(mutex);
+    on_settled(settled_after(i));
+  });
 }
 
 }  // namespace compose::disk

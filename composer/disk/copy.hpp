@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ namespace compose::disk {
 // file of 1 MiB or more). Depends on the content alone, never on how the file is stored.
 std::vector<BlockRun> find_runs(const fs::path& file, std::uint64_t size_bytes);
 
+// Of each of the chain's files; nothing of symbolic links.
+std::vector<std::vector<BlockRun>> find_runs(const ChainContent& chain);
+
 // Copies a file's content to `offset_bytes` of the image, leaving out long runs of zeros.
 void copy_into(const fs::path& file, int image_fd, std::uint64_t offset_bytes);
 
@@ -27,8 +31,9 @@ class ContentCopier {
   ContentCopier(const ChainContent& chain, int image_fd);
 
   void add(const Model& model, const Layout& layout, std::uint64_t offset_bytes);
-  // Copies everything; returns when it is done. Throws the first error.
-  void run(unsigned threads);
+  // Copies everything; returns when it is done. Throws the first error. `on_settled` is told again and again, by any of
+  // the threads but one at a time, before which place in the image all content is there: UINT64_MAX at the end.
+  void run(unsigned threads, const std::function<void(std::uint64_t end_bytes)>& on_settled);
   // How far run() is; to be called from other threads.
   std::uint64_t done_bytes() const noexcept { return done_bytes_; }
 
@@ -46,16 +51,19 @@ class ContentCopier {
   struct Batch {
     std::size_t first = 0;
     std::size_t last = 0;
+    bool done = false;
   };
 
   void plan_batches();
   void copy(const Batch& batch, std::string& buffer);
+  std::uint64_t settled_after(std::size_t batch);
   void read_piece(const Piece& piece, char* to) const;
 
   const ChainContent& chain_;
   int image_fd_;
   std::vector<Piece> pieces_;
   std::vector<Batch> batches_;
+  std::size_t first_open_batch_ = 0;
   std::uint64_t total_bytes_ = 0;
   std::atomic<std::uint64_t> done_bytes_{0};
 };

@@ -30,7 +30,7 @@ const typename Map::mapped_type* find(const Map& map, const std::string& name) {
 
 }  // namespace
 
-void use_object(Node& node, const ChainContent& chain, const FileObject& object) {
+void use_object(Node& node, const FileObject& object, std::vector<BlockRun> runs) {
   if (node.is_symlink()) {
     node.data = object.symlink_target;
     node.size_bytes = node.data.size();
@@ -39,13 +39,14 @@ void use_object(Node& node, const ChainContent& chain, const FileObject& object)
   }
   node.object = &object;
   node.size_bytes = object.size_bytes;
-  node.runs = find_runs(chain.path_of(object), object.size_bytes);
+  node.runs = std::move(runs);
 }
 
 DeploymentBuilder::DeploymentBuilder(Model& model, const ChainContent& chain,
                                      const std::array<NodeId, 256>& object_directories, const FileMeta& metadata_meta)
     : model_(model),
       chain_(chain),
+      runs_(find_runs(chain)),
       used_files_(chain.files.size()),
       used_metadata_(chain.metadata.size()),
       visited_trees_(chain.trees.size()) {
@@ -120,7 +121,7 @@ NodeId DeploymentBuilder::copy_of(std::size_t file, std::size_t zone) {
   Node node;
   node.meta = object.meta;
   node.zone = zone;
-  use_object(node, chain_, object);
+  use_object(node, object, runs_[file]);
   model_.nodes.push_back(std::move(node));
   return static_cast<NodeId>(model_.nodes.size() - 1);
 }

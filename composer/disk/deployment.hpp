@@ -15,13 +15,13 @@ struct Fstab {
   FileMeta meta;
 };
 
-// Makes a regular file's node take its content from an object. Reads large objects once, to find their holes.
-void use_object(Node& node, const ChainContent& chain, const FileObject& object);
+// Makes a node take its content from an object; `runs` are what of a regular file is not a hole.
+void use_object(Node& node, const FileObject& object, std::vector<BlockRun> runs);
 
 class DeploymentBuilder {
  public:
   // Adds all objects of the chain to `object_directories` (objects/00 to objects/ff): those that the last commit needs,
-  // and places for the others. Both references must outlive the builder.
+  // and places for the others. Reads large objects once, to find their holes. Both references must outlive the builder.
   DeploymentBuilder(Model& model, const ChainContent& chain, const std::array<NodeId, 256>& object_directories,
                     const FileMeta& metadata_meta);
 
@@ -55,7 +55,8 @@ class DeploymentBuilder {
 
   Model& model_;
   const ChainContent& chain_;
-  std::vector<NodeId> file_nodes_;  // by index into chain.files
+  const std::vector<std::vector<BlockRun>> runs_;  // by index into chain.files
+  std::vector<NodeId> file_nodes_;                 // by index into chain.files
   std::vector<bool> used_files_;
   std::vector<bool> used_metadata_;
   std::vector<bool> visited_trees_;

@@ -105,8 +105,8 @@ bool is_full(const fs::path& folder) {
 
 class DiskWriter {
  public:
-  DiskWriter(const DiskSpec& spec, const ChainContent& chain, Events& events)
-      : spec_(spec), chain_(chain), events_(events), identity_(spec.name), kernel_(find_kernel(chain)) {}
+  DiskWriter(const DiskSpec& spec, const ChainContent& chain, Events& events, ImageHash* hash)
+      : spec_(spec), chain_(chain), events_(events), hash_(hash), identity_(spec.name), kernel_(find_kernel(chain)) {}
 
   DiskResult write(const fs::path& target) {
     const SystemSpec system{spec_, chain_, identity_, kernel_,
@@ -120,11 +120,12 @@ class DiskWriter {
     if (::ftruncate(image.fd(), static_cast<off_t>(geometry.disk_bytes)) != 0) {
       throw_errno("sizing", target.string(), errno);
     }
+    if (hash_ != nullptr) hash_->follow(image.temporary_path(), geometry.disk_bytes);
     write_gpt(image.temporary_path(), geometry, identity_);
     const Firmware firmware = firmware_later.get();
     const FileSystemPlan boot = plan(make_boot_model(system, firmware.bootloader.boot));
-    write_file_systems(image, geometry, root, boot);
     write_firmware(image, firmware);
+    write_file_systems(image, geometry, root, boot);
     image.commit();
     return {geometry.disk_bytes, used_blocks_ * block_bytes};
   }
@@ -185,7 +186,11 @@ class DiskWriter {
     return result;
   }
 
-  // Content is copied by other threads while this one writes what describes it.
+  void settle(ImageHash::Writer writer, std::uint64_t end_bytes) {
+    if (hash_ != nullptr) hash_->settle(writer, end_bytes);
+  }
+
+  // Content is copied by other threads while this one writes what describes it: in the order of the disk, for the hash.
   void write_file_systems(const AtomicFile& image, const Geometry& geometry, const FileSystemPlan& root,
                           const FileSystemPlan& boot) {
     Open root_open = open(image, geometry.root, root, root_journal_blocks, "root");
@@ -193,11 +198,15 @@ class DiskWriter {
     ContentCopier copier(chain_, image.fd());
     copier.add(root.model, root_open.layout, geometry.root.offset_bytes);
     copier.add(boot.model, boot_open.layout, geometry.boot.offset_bytes);
-    auto content = std::async(std::launch::async, [&] { copier.run(copy_threads); });
-    root_open.ext4->write(root.model, root_open.layout, root.xattrs);
-    root_open.ext4->close();
+    auto content = std::async(std::launch::async, [&] {
+      copier.run(copy_threads, [&](std::uint64_t end) { settle(ImageHash::Writer::content, end); });
+    });
     boot_open.ext4->write(boot.model, boot_open.layout, boot.xattrs);
     boot_open.ext4->close();
+    settle(ImageHash::Writer::metadata, geometry.root.offset_bytes);
+    root_open.ext4->write(root.model, root_open.layout, root.xattrs);
+    root_open.ext4->close();
+    settle(ImageHash::Writer::metadata, geometry.disk_bytes);
     while (content.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
       events_.progress("disk", copier.done_bytes(), copier.total_bytes(), "bytes");
     }
@@ -208,6 +217,7 @@ class DiskWriter {
   const DiskSpec& spec_;
   const ChainContent& chain_;
   Events& events_;
+  ImageHash* hash_;
   Identity identity_;
   Kernel kernel_;
   std::uint64_t used_blocks_ = 0;
@@ -215,10 +225,11 @@ class DiskWriter {
 
 }  // namespace
 
-DiskResult write_raw_disk(const DiskSpec& spec, const ChainContent& chain, const fs::path& target, Events& events) {
+DiskResult write_raw_disk(const DiskSpec& spec, const ChainContent& chain, const fs::path& target, Events& events,
+                          ImageHash* hash) {
   return with_context(fmt::format("writing the disk '{}'", target.string()), [&] {
     check_spec(spec);
-    return DiskWriter(spec, chain, events).write(fs::absolute(target));
+    return DiskWriter(spec, chain, events, hash).write(fs::absolute(target));
   });
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "disk/image_hash.hpp"
 #include "support/content.hpp"
 #include "support/events.hpp"
 #include "support/path.hpp"
@@ -35,7 +36,9 @@ struct DiskResult {
 // the earlier ones decide where its content goes, so that what they share with it stays in place.
 // Throws Error(input) when the commit cannot be a bootable disk (no kernel, names or attributes that ext4 cannot hold,
 // disk too small), Error(failed) when writing fails; a full file system leaves an earlier target as it was.
-DiskResult write_raw_disk(const DiskSpec& spec, const ChainContent& chain, const fs::path& target, Events& events);
+// `hash`, if any, follows what is written, and may still be at it when this returns.
+DiskResult write_raw_disk(const DiskSpec& spec, const ChainContent& chain, const fs::path& target, Events& events,
+                          ImageHash* hash = nullptr);
 
 // Converts a raw image to "qcow2", "vmdk" (streamOptimized) or "vhd" (dynamic) with qemu-img; the ids and times in
 // these formats are derived from `raw`'s partition table, so that the result is the same every time.

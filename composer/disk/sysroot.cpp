@@ -248,7 +248,7 @@ class BootBuilder {
     attributes.uid = object.meta.uid;
     attributes.gid = object.meta.gid;
     const NodeId id = model_.add_file(parent, path.filename().string(), std::move(attributes), "", base_zone);
-    use_object(model_.nodes[id], system_.chain, object);
+    use_object(model_.nodes[id], object, find_runs(system_.chain.path_of(object), object.size_bytes));
   }
 
   const SystemSpec& system_;

@@ -62,53 +62,65 @@ std::string sha256_hex(std::string_view data) {
 
 namespace {
 
-constexpr std::size_t piece_bytes = 1U << 20U;
-
-// The next offset at or after `from` where data (SEEK_DATA) or a hole (SEEK_HOLE) begins; the size when there is none.
-std::uint64_t next_extent(int fd, std::uint64_t from, int whence, std::uint64_t size, const fs::path& path) {
-  const off_t found = ::lseek(fd, static_cast<off_t>(from), whence);
-  if (found >= 0) return std::min(static_cast<std::uint64_t>(found), size);
-  if (errno == ENXIO) return size;
-  throw_errno("reading", path.string(), errno);
-}
-
-void hash_zeros(Sha256& hash, std::uint64_t count) {
-  static const std::vector<unsigned char> zeros(piece_bytes);
-  for (; count > 0; count -= std::min<std::uint64_t>(count, piece_bytes)) {
-    hash.update(std::span(zeros).first(static_cast<std::size_t>(std::min<std::uint64_t>(count, piece_bytes))));
-  }
-}
-
-void hash_data(Sha256& hash, int fd, std::uint64_t from, std::uint64_t end, const fs::path& path) {
-  std::vector<unsigned char> buffer(piece_bytes);
-  while (from < end) {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - from, piece_bytes));
-    const ssize_t count = ::pread(fd, buffer.data(), wanted, static_cast<off_t>(from));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_errno("reading", path.string(), errno);
-    if (count == 0) throw Error(ErrorKind::failed, "reading '" + path.string() + "': it became shorter meanwhile");
-    hash.update(std::span<const unsigned char>(buffer).first(static_cast<std::size_t>(count)));
-    from += static_cast<std::uint64_t>(count);
-  }
-}
+constexpr std::uint64_t piece_bytes = 1U << 20U;
 
 }  // namespace
 
-// The holes of a disk image are not read: the kernel would fill its cache with their zeros.
+// The holes of a disk image are not read: the kernel would fill its cache with their zeros. What lies behind
+// `end_bytes` may change at any moment, so that a hole found there tells nothing.
+void FileSha256::advance_to(std::uint64_t end_bytes) {
+  while (at_ < end_bytes) {
+    hash_zeros(next_extent(SEEK_DATA, end_bytes));
+    if (at_ < end_bytes) hash_data(next_extent(SEEK_HOLE, end_bytes));
+  }
+}
+
+std::string FileSha256::finish() { return to_hex(hash_.finish()); }
+
+// The next offset where data (SEEK_DATA) or a hole (SEEK_HOLE) begins, at most `end_bytes`.
+std::uint64_t FileSha256::next_extent(int whence, std::uint64_t end_bytes) const {
+  const off_t found = ::lseek(fd_, static_cast<off_t>(at_), whence);
+  if (found >= 0) return std::min(static_cast<std::uint64_t>(found), end_bytes);
+  if (errno != ENXIO) throw_errno("reading", name_, errno);
+  struct stat info {};
+  if (::fstat(fd_, &info) != 0) throw_errno("reading", name_, errno);
+  if (static_cast<std::uint64_t>(info.st_size) < end_bytes) throw_shorter();
+  return end_bytes;
+}
+
+void FileSha256::throw_shorter() const {
+  throw Error(ErrorKind::failed, "reading '" + name_ + "': it became shorter meanwhile");
+}
+
+void FileSha256::hash_zeros(std::uint64_t end_bytes) {
+  static const std::vector<unsigned char> zeros(piece_bytes);
+  while (at_ < end_bytes) {
+    const std::uint64_t count = std::min(end_bytes - at_, piece_bytes);
+    hash_.update(std::span(zeros).first(count));
+    at_ += count;
+  }
+}
+
+void FileSha256::hash_data(std::uint64_t end_bytes) {
+  std::vector<unsigned char> buffer(std::min(end_bytes - at_, piece_bytes));
+  while (at_ < end_bytes) {
+    const std::uint64_t wanted = std::min<std::uint64_t>(end_bytes - at_, buffer.size());
+    const ssize_t count = ::pread(fd_, buffer.data(), wanted, static_cast<off_t>(at_));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno("reading", name_, errno);
+    if (count == 0) throw_shorter();
+    hash_.update(std::span<const unsigned char>(buffer).first(static_cast<std::size_t>(count)));
+    at_ += static_cast<std::uint64_t>(count);
+  }
+}
+
 std::string sha256_of_file(const fs::path& path) {
   const Fd fd = open_file(path, O_RDONLY);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) throw_errno("reading", path.string(), errno);
-  const auto size = static_cast<std::uint64_t>(info.st_size);
-  Sha256 hash;
-  for (std::uint64_t at = 0; at < size;) {
-    const std::uint64_t data = next_extent(fd.get(), at, SEEK_DATA, size, path);
-    const std::uint64_t hole = data < size ? next_extent(fd.get(), data, SEEK_HOLE, size, path) : size;
-    hash_zeros(hash, data - at);
-    hash_data(hash, fd.get(), data, hole, path);
-    at = hole;
-  }
-  return to_hex(hash.finish());
+  FileSha256 hash(fd.get(), path.string());
+  hash.advance_to(static_cast<std::uint64_t>(info.st_size));
+  return hash.finish();
 }
 
 bool is_sha256_hex(std::string_view text) {

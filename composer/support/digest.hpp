@@ -37,6 +37,30 @@ std::string to_hex(std::span<const unsigned char> bytes);
 // 64 lower-case hexadecimal characters.
 std::string sha256_hex(std::string_view data);
 
+// The SHA-256 of a file that may still grow towards its end: each byte is read once, holes are not read. finish() may
+// be called once.
+class FileSha256 {
+ public:
+  // `fd` must stay open; `name` is for error texts.
+  FileSha256(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+
+  // Hashes on up to `end_bytes`, before which nobody writes any more. Throws Error(failed).
+  void advance_to(std::uint64_t end_bytes);
+  // Of all bytes so far, as text.
+  std::string finish();
+
+ private:
+  void hash_data(std::uint64_t end_bytes);
+  void hash_zeros(std::uint64_t end_bytes);
+  std::uint64_t next_extent(int whence, std::uint64_t end_bytes) const;
+  [[noreturn]] void throw_shorter() const;
+
+  int fd_;
+  std::string name_;
+  std::uint64_t at_ = 0;
+  Sha256 hash_;
+};
+
 // Of a whole file, read in pieces. Throws Error(failed).
 std::string sha256_of_file(const fs::path& path);
 

@@ -61,6 +61,7 @@ TEST_CASE("build gives a signed commit whose metadata, key and ref are what the 
 TEST_CASE("a second build reuses every layer and the disk, a changed overlay only what is above it") {
   const SmallProject project;
   const json first = compose_json(build_arguments(project));
+  CHECK(sha256_of_file(first["disks"][0]["path"].get<std::string>()) == first["disks"][0]["sha256"]);
   const json second = compose_json(build_arguments(project));
   CHECK(second["commit"] == first["commit"]);
   CHECK(second["disks"][0]["sha256"] == first["disks"][0]["sha256"]);
