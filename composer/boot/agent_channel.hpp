@@ -11,20 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "boot/boot_test.hpp"
 #include "boot/http_service.hpp"
 
 namespace compose::boot {
-
-// A task of one container on the bridge network.
-struct Task {
-  unsigned number = 1;  // which of a run; makes its ARN
-  std::string image;
-  std::vector<std::string> command;  // the image's own where empty
-  std::uint16_t container_port = 80;
-  std::uint16_t host_port = 8099;
-  double cpus = 0.25;  // limits of the task
-  unsigned memory_mib = 128;
-};
 
 // Who is at the other end, from the websocket's URL.
 struct AgentIdentity {

@@ -25,6 +25,9 @@ json boot_json(const BootRun& boot) {
           {"kernel_s", seconds(boot.times.kernel)},
           {"userspace_s", seconds(boot.times.userspace)},
           {"registered_s", seconds(boot.times.registered)},
+          {"task_running_s", seconds(boot.times.task_running)},
+          {"task_stopped_s", seconds(boot.times.task_stopped)},
+          {"reconnected_s", seconds(boot.times.reconnected)},
           {"finished_s", seconds(boot.times.finished)},
           {"registration", json::parse(boot.registration, nullptr, false).is_discarded()
                                ? json()
@@ -38,9 +41,10 @@ std::string time_text(const char* what, const std::optional<milliseconds>& time)
 
 std::string boot_text(std::size_t number, const BootRun& boot) {
   std::string text =
-      fmt::format("boot {}:{}{}{}{}\n", number, time_text("kernel", boot.times.kernel),
+      fmt::format("boot {}:{}{}{}{}{}{}{}\n", number, time_text("kernel", boot.times.kernel),
                   time_text("userspace", boot.times.userspace), time_text("registered", boot.times.registered),
-                  time_text("checked", boot.times.finished));
+                  time_text("task running", boot.times.task_running), time_text("stopped", boot.times.task_stopped),
+                  time_text("reconnected", boot.times.reconnected), time_text("checked", boot.times.finished));
   for (const Check& check : boot.checks) {
     text += fmt::format("  {:<6} {:<18} {}\n", check.passed ? "ok" : "FAILED", check.name, check.detail);
   }

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include <fcntl.h>
+
 #include <fmt/format.h>
 #include <boost/filesystem/operations.hpp>
 #include <nlohmann/json.hpp>
 
 #include "boot/control_plane.hpp"
 #include "boot/machine.hpp"
+#include "boot/metadata_service.hpp"
 #include "boot/seed.hpp"
 #include "boot/watch.hpp"
 #include "support/error.hpp"
@@ -19,11 +22,16 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Where the guest finds the control plane. A fixed address: the user data is the same for every run.
-constexpr const char* guest_address = "10.0.2.100";
-constexpr std::uint16_t guest_port = 8080;
+// Fixed addresses: the user data is the same for every run. QEMU gives the guest .15 of its network. What the guest is
+// to reach has to be in that network, so for EC2 it is the one of the instance metadata service.
+constexpr const char* control_plane_host = ".100";
+constexpr std::uint16_t control_plane_port = 8080;
 
-constexpr int most_attempts = 3;  // see failed_by_slow_timers
+std::string network_prefix(const BootTest& test) {
+  return test.datasource == Datasource::ec2 ? "169.254.169" : "10.0.2";
+}
+
+constexpr int most_attempts = 3;  // see reason_to_repeat
 
 // The files of the virtual machine that are of no use after it. Of fixed names, so that the next run in this directory
 // replaces what a killed one left.
@@ -57,6 +65,11 @@ void check_test(const BootTest& test) {
           "build it first: atomic-compose build");
   require(test.format == "raw" || test.format == "qcow2",
           fmt::format("'{}' images cannot be booted, only raw and qcow2", test.format));
+  require(test.runtime == "docker" || test.runtime == "podman",
+          fmt::format("'{}' is no container runtime that is known here, only docker and podman", test.runtime));
+  require(!test.task || test.expects_registration, "a task needs an agent that registers");
+  require(!test.blocks_metadata || test.datasource == Datasource::ec2,
+          "whether tasks reach the instance metadata can be seen with the ec2 datasource only");
   require(test.timeout.count() > 0, "the time limit has to be positive");
   require(!test.second_deployment || !(test.commit.empty() && test.ref.empty()),
           "a second deployment needs the commit or the ref to deploy");
@@ -69,7 +82,12 @@ void check_test(const BootTest& test) {
 SeedContent seed_content(const BootTest& test) {
   SeedContent content;
   content.cluster = test.cluster;
-  content.control_plane_url = fmt::format("http://{}:{}", guest_address, guest_port);
+  content.control_plane_url =
+      fmt::format("http://{}{}:{}", network_prefix(test), control_plane_host, control_plane_port);
+  content.expects_registration = test.expects_registration;
+  content.network_rules = test.network_rules;
+  content.runtime = test.runtime;
+  for (const Assertion& assertion : test.assertions) content.assertions.push_back(assertion.command);
   for (const ExpectedDirectory& directory : test.directories) content.directories.push_back(directory.path);
   content.container = test.container;
   content.image = test.image;
@@ -94,21 +112,94 @@ std::optional<FirmwareFiles> prepare_uefi(const fs::path& variables) {
 }
 
 void remove_old_logs(const fs::path& directory) {
-  for (const char* name : {serial_log_name, guest_log_name, requests_log_name, qemu_log_name, report_name}) {
+  for (const char* name :
+       {serial_log_name, guest_log_name, requests_log_name, metadata_log_name, qemu_log_name, report_name}) {
     fs::remove(directory / name);
   }
 }
 
-Machine prepare_machine(const BootTest& test, const MachineFiles& files, const ControlPlane& control_plane) {
+Instance instance_of(const BootTest& test) {
+  Instance instance;
+  instance.address = network_prefix(test) + ".15";
+  instance.public_key = public_key;
+  instance.user_data = user_data(seed_content(test), test.user_data);
+  return instance;
+}
+
+// As a Nitro instance tells it: cloud-init (its ds-identify) knows EC2 by a UUID that is also the serial number.
+Maker amazon() {
+  const std::string uuid = "ec2a7031-c000-b007-0e57-000000000001";
+  return {"Amazon EC2", "m5.large", uuid, uuid};
+}
+
+// The instance metadata service with its log.
+class Metadata {
+ public:
+  Metadata(const Instance& instance, const fs::path& log)
+      : service_(instance), name_(log.string()), log_(open_file(log, O_WRONLY | O_CREAT | O_TRUNC)) {}
+
+  std::uint16_t port() const noexcept { return http_.port(); }
+
+ private:
+  HttpReply answer(const HttpRequest& request) {
+    const auto now = std::chrono::steady_clock::now();
+    const HttpReply reply = service_.answer(request, now);
+    if (++requests_ > 10'000) return reply;
+    const nlohmann::json line{{"time_s", std::chrono::duration<double>(now - started_).count()},
+                              {"method", request.method},
+                              {"path", request.target},
+                              {"status", reply.status}};
+    write_all(log_.get(), line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n", name_);
+    return reply;
+  }
+
+  MetadataService service_;
+  std::string name_;
+  Fd log_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  unsigned requests_ = 0;
+  HttpService http_{{[this](const HttpRequest& request) { return answer(request); }, nullptr, nullptr}};
+};
+
+// What the guest reaches, and what reaches it.
+struct Services {
+  Services(const BootTest& test)
+      : control_plane(test.log_directory / requests_log_name, seed_content(test).control_plane_url),
+        ports{free_port(), free_port(), free_port()} {
+    if (test.datasource == Datasource::ec2) metadata.emplace(instance_of(test), test.log_directory / metadata_log_name);
+  }
+  ControlPlane control_plane;
+  std::optional<Metadata> metadata;
+  OutsidePorts ports;
+};
+
+void connect_machine(Machine& machine, const BootTest& test, const Services& services) {
+  const std::string prefix = network_prefix(test);
+  machine.network = prefix + ".0/24";
+  machine.mac = Instance().mac;
+  machine.forwards = {{prefix + control_plane_host, control_plane_port, services.control_plane.port()}};
+  if (services.metadata) machine.forwards.push_back({metadata_address, 80, services.metadata->port()});
+  if (test.task) machine.entrances.push_back({services.ports.task, test.task->host_port});
+  if (!test.network_rules) return;
+  machine.entrances.push_back({services.ports.introspection, 51678});
+  machine.entrances.push_back({services.ports.credentials, 51679});
+}
+
+Machine prepare_machine(const BootTest& test, const MachineFiles& files, const Services& services) {
   Machine machine;
   machine.accelerator = choose_accelerator(test.log_directory);
   machine.disk = files.overlay;
   machine.disk_format = "qcow2";
+  machine.bus = test.bus;
   make_overlay(files.overlay, test.disk, test.format, test.disk_size_bytes);
-  machine.seed = files.seed;
-  write_seed(files.seed, seed_content(test));
+  if (test.datasource == Datasource::ec2) {
+    machine.maker = amazon();
+  } else {
+    machine.seed = files.seed;
+    write_seed(files.seed, seed_content(test), test.user_data);
+  }
   if (test.firmware == Firmware::uefi) machine.uefi = prepare_uefi(files.variables);
-  machine.forwards = {{guest_address, guest_port, control_plane.port()}};
+  connect_machine(machine, test, services);
   machine.serial_log = test.log_directory / serial_log_name;
   machine.guest_log = test.log_directory / guest_log_name;
   machine.may_reboot = test.second_deployment;
@@ -121,15 +212,22 @@ bool failed_by_slow_timers(const BootReport& report) {
   return report.accelerator == "tcg" && report.failure.find("IO-APIC + timer doesn't work") != std::string::npos;
 }
 
+// Why another attempt may succeed, in words for people.
+std::optional<std::string> reason_to_repeat(const BootReport& report) {
+  if (failed_by_slow_timers(report)) return "this machine is too busy for QEMU to keep the guest's timers going";
+  if (entrance_was_taken(report.failure)) return "somebody else took a port meanwhile";
+  return std::nullopt;
+}
+
 BootReport boot_and_watch(const BootTest& test, Events& events) {
   const MachineFiles files(test.log_directory);
-  ControlPlane control_plane(test.log_directory / requests_log_name, seed_content(test).control_plane_url);
-  const Machine machine = prepare_machine(test, files, control_plane);
+  Services services(test);
+  const Machine machine = prepare_machine(test, files, services);
   BootReport report;
   report.accelerator = machine.accelerator;
   const auto started = std::chrono::steady_clock::now();
   Child qemu(qemu_arguments(machine), {{}, {}, test.log_directory / qemu_log_name});
-  Watch(test, qemu, control_plane, events).run(report);
+  Watch(test, qemu, services.control_plane, services.ports, events).run(report);
   report.total = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - started);
   qemu.kill();
   return report;
@@ -149,12 +247,13 @@ BootReport run_boot_test(const BootTest& test, Events& events) {
     for (int attempt = 1; attempt <= most_attempts; ++attempt) {
       remove_old_logs(here.log_directory);
       report = boot_and_watch(here, events);
-      if (!failed_by_slow_timers(report)) break;
-      events.note("this machine is too busy for QEMU to keep the guest's timers going: booting again");
+      const auto reason = reason_to_repeat(report);
+      if (!reason) break;
+      events.note(*reason + ": booting again");
     }
     write_file_atomically(here.log_directory / report_name, to_json(report).dump(2) + "\n");
-    stage.finish(fmt::format("{}, {}: {}", firmware, report.accelerator,
-                             report.passed ? "registered, all checks passed" : report.failure));
+    stage.finish(
+        fmt::format("{}, {}: {}", firmware, report.accelerator, report.passed ? "all checks passed" : report.failure));
     return report;
   });
 }

@@ -1,8 +1,9 @@
 #pragma once
 // The boot test: boots a finished disk image under QEMU, offline, until its agent has registered with a stand-in
-// control plane and the guest has described itself; then judges what both saw. Needs no privilege, and no KVM: where
-// /dev/kvm cannot boot a kernel it uses QEMU's own translator. The image is never written to (a temporary overlay takes
-// the writes). The guest reaches the control plane at guest_url and nothing else: no host port, no outside.
+// control plane, has run a task, and the guest has described itself; then judges what both saw. Needs no privilege, and
+// no KVM: where /dev/kvm cannot boot a kernel it uses QEMU's own translator. The image is never written to (a temporary
+// overlay takes the writes). The guest reaches the control plane and, as on EC2, the instance metadata service, and
+// nothing else: no host port, no outside.
 
 #include <chrono>
 #include <cstdint>
@@ -18,11 +19,39 @@
 namespace compose::boot {
 
 enum class Firmware { bios, uefi };
+enum class Bus { virtio, nvme };               // the system disk's
+enum class Datasource { nocloud, ec2 };        // where cloud-init finds the user data: on a disk, or by HTTP as on EC2
+enum class UserData { cloud_config, script };  // its form
 
 struct ExpectedDirectory {
   std::string path;
   unsigned mode = 0755;             // permission bits
   std::string owner = "root:root";  // names, as `stat -c %U:%G` prints them
+};
+
+// One more thing that has to become true in the guest.
+struct Assertion {
+  std::string description;  // for people: "unit sshd.service is active", with the recipe's line
+  std::string command;      // one line for the guest's bash; exit code 0: it holds; its output tells what was found
+};
+
+// Assertions in the guest's own words. Throw Error(input) for a text with a control character.
+Assertion unit_is_active(const std::string& unit);
+Assertion port_is_open(const std::string& protocol, std::uint16_t port);  // "tcp" or "udp"; somebody listens on it
+// `owner` as "USER:GROUP".
+Assertion file_is_there(const std::string& path, std::optional<unsigned> mode = std::nullopt,
+                        const std::optional<std::string>& owner = std::nullopt);
+Assertion command_succeeds(const std::string& command);
+
+// A task of one container on the bridge network, pushed to the agent once it has registered.
+struct Task {
+  unsigned number = 1;  // which of a run; makes its ARN
+  std::string image;
+  std::vector<std::string> command;  // the image's own where empty
+  std::uint16_t container_port = 80;
+  std::uint16_t host_port = 8099;
+  double cpus = 0.25;  // limits of the task
+  unsigned memory_mib = 128;
 };
 
 struct BootTest {
@@ -34,9 +63,21 @@ struct BootTest {
   std::string commit;
   std::string ref;
   std::vector<ExpectedDirectory> directories;  // what the agent's profile promises
-  std::string container = "ecs-agent";         // the agent's container
-  std::string image;               // for an ordinary container: `docker run IMAGE probe URL`; empty = not run
-  bool second_deployment = false;  // then `ostree admin deploy --karg-append` in the guest, reboot, all again
+  bool expects_registration = true;            // with the control plane; else the guest's description is enough
+  std::string runtime = "docker";              // or "podman": the program that the guest is asked to use
+  std::string container = "ecs-agent";         // the agent's container; empty = it is none
+  bool privileged = true;                      // that container
+  std::string
+      image;  // any image that is in the guest, for an ordinary container that runs the host's bash; empty = none
+  std::optional<Task> task;            // has to go RUNNING, be reached from outside, and go STOPPED with exit code 0
+  bool network_rules = false;          // the profile promises ecs-init's: who reaches ports 51678 and 51679
+  bool blocks_metadata = false;        // the profile promises that tasks cannot reach the instance metadata (ec2 only)
+  bool restart_control_plane = false;  // then stop it and start it again: the agent has to come back
+  bool second_deployment = false;      // then `ostree admin deploy --karg-append` in the guest, reboot, all again
+  std::vector<Assertion> assertions;
+  Bus bus = Bus::virtio;
+  Datasource datasource = Datasource::nocloud;
+  UserData user_data = UserData::cloud_config;
   std::optional<std::uint64_t> disk_size_bytes;  // the virtual disk's size: larger than the image, to see it grow
   // For each boot, which takes 60 to 100 s without KVM. Time for which the guest was ready to run but this machine busy
   // with other work does not count, so a limit that is right on an idle machine is right on a busy one.
@@ -48,6 +89,7 @@ struct BootTest {
 inline constexpr const char* serial_log_name = "serial.log";  // firmware's, boot loader's and kernel's console
 inline constexpr const char* guest_log_name = "guest.log";    // the guest's description of itself (guest_report.hpp)
 inline constexpr const char* requests_log_name = "requests.jsonl";  // what reached the control plane
+inline constexpr const char* metadata_log_name = "metadata.jsonl";  // what reached the instance metadata service
 inline constexpr const char* qemu_log_name = "qemu.log";
 inline constexpr const char* report_name = "report.json";  // to_json() of the report
 
@@ -62,6 +104,9 @@ struct BootTimes {
   std::optional<std::chrono::milliseconds> kernel;
   std::optional<std::chrono::milliseconds> userspace;
   std::optional<std::chrono::milliseconds> registered;
+  std::optional<std::chrono::milliseconds> task_running;
+  std::optional<std::chrono::milliseconds> task_stopped;
+  std::optional<std::chrono::milliseconds> reconnected;
   std::optional<std::chrono::milliseconds> finished;  // the guest's description is complete
 };
 
@@ -92,7 +137,7 @@ BootReport run_boot_test(const BootTest& test, Events& events);
 std::string describe(const BootReport& report);
 
 // {"passed","failure","accelerator","total_s","boots":[{"checks":[{"name","passed","detail"}],"kernel_s",
-// "userspace_s","registered_s","finished_s","registration"}]}
+// "userspace_s","registered_s","task_running_s","task_stopped_s","reconnected_s","finished_s","registration"}]}
 nlohmann::json to_json(const BootReport& report);
 
 }  // namespace compose::boot

@@ -25,7 +25,7 @@ fact() { printf 'fact %s\n' "$*"; }
 each_line() { while IFS= read -r line; do printf '%s %s\n' "$1" "$line"; done; }
 uptime() { cut -d ' ' -f 1 /proc/uptime; }
 whole_uptime() { cut -d . -f 1 /proc/uptime; }
-inspect() { docker inspect -f "$2" "$1" 2>&1; }
+inspect() { "$runtime" container inspect -f "$2" "$1" 2>&1; }
 
 count_boots() {
   mkdir -p /var/lib/atomic-compose-boot-test
@@ -33,7 +33,8 @@ count_boots() {
   echo "$boot" >/var/lib/atomic-compose-boot-test/boots
 }
 
-# The control plane's last word: how often an agent has registered, and whether there is time to wait.
+# The control plane's last word: how often an agent has registered, whether there is time to wait, and whether something
+# is left to be done from outside.
 ask() {
   host=${url#http://} port=${url##*:}
   timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET /guest HTTP/1.0\r\n\r\n" >&3 && tail -n 1 <&3' \
@@ -42,7 +43,7 @@ ask() {
 
 # The host knows whether this guest is slow or stuck; where it cannot be reached our own clock has to do.
 is_late() {
-  read -r seen word < <(ask)
+  read -r seen word next < <(ask)
   [ "$word" = report ] || { [ -z "$word" ] && [ "$(whole_uptime)" -ge "$patience" ]; }
 }
 
@@ -51,11 +52,36 @@ wait_for_system() {
   [ -n "$state" ] || state=$(systemctl is-system-running)
 }
 
+agent_is_up() {
+  [ "$registers" != yes ] || [ "${seen:-0}" -ge "$boot" ] || return
+  [ -z "$container" ] || [ "$(inspect "$container" '{{.State.Running}}')" = true ]
+}
+
 wait_for_agent() {
   until is_late; do
-    [ "${seen:-0}" -ge "$boot" ] && [ "$(inspect "$container" '{{.State.Running}}')" = true ] && return
+    agent_is_up && return
     sleep 2
   done
+}
+
+# Each line of the file is asked until it holds, or time is over.
+wait_for_assertions() {
+  number=0
+  while IFS= read -r assertion; do
+    number=$((number + 1))
+    while :; do
+      output=$(timeout 60 bash -c "$assertion" </dev/null 2>&1)
+      code=$?
+      if [ "$code" = 0 ] || is_late; then break; fi
+      sleep 2
+    done
+    fact assertion "$number $code $(printf '%s' "$output" | tail -n 3 | tr '\n' ' ')"
+  done <assertions
+  code=
+}
+
+wait_for_outside() {
+  until is_late || [ "$next" = go ]; do sleep 1; done
 }
 
 describe_system() {
@@ -64,6 +90,10 @@ describe_system() {
   systemctl list-units --failed --plain --no-legend | each_line 'fact failed-unit'
   journalctl -b -o cat _PID=1 | grep -i 'ordering cycle' | each_line 'fact ordering-cycle'
   ostree admin status 2>&1 | each_line 'fact status'
+  fact datasource "$(cat /run/cloud-init/cloud-id 2>&1)"
+  cut -d : -f 6 /etc/passwd | sort -u | while IFS= read -r home; do
+    grep -qsF "$public_key" "$home/.ssh/authorized_keys" && fact authorized "$home"
+  done
 }
 
 describe_directories() {
@@ -89,28 +119,66 @@ describe_disk() {
 }
 
 describe_agent() {
+  [ -n "$container" ] || return
   fact agent "$(inspect "$container" '{{.State.Running}} {{.HostConfig.Privileged}} {{.HostConfig.NetworkMode}}')"
+}
+
+# open when anything at all answers an HTTP request.
+reach() {
+  if timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\n\r\n" "$2" >&3 && read -r -t 8 <&3' \
+    "$2" "$3" "$4" 2>/dev/null; then echo "$1 open"; else echo "$1 closed"; fi
+}
+
+reach_from_host() {
+  [ "$rules" = yes ] || return
+  {
+    reach introspection 127.0.0.1 51678 /v1/metadata
+    reach credentials 127.0.0.1 51679 /v2/credentials/x
+    reach task-credentials 169.254.170.2 80 /v2/credentials/x
+  } | each_line 'fact from-host'
+}
+
+# In the container, which has no programs but the host's. Its gateway is the host's end of the bridge.
+probes() {
+  declare -f reach
+  echo "control_plane=$url boot=$boot rules=$rules"
+  cat <<'END'
+while read -r _ to gateway _; do
+  [ "$to" != 00000000 ] || host=$((16#${gateway:6:2})).$((16#${gateway:4:2})).$((16#${gateway:2:2})).$((16#${gateway:0:2}))
+done </proc/net/route
+address=${control_plane#http://}
+reach control-plane "${address%:*}" "${address##*:}" "/probe/$boot"
+reach metadata 169.254.169.254 80 /
+[ "$rules" = yes ] || exit 0
+reach introspection "$host" 51678 /v1/metadata
+reach credentials "$host" 51679 /v2/credentials/x
+reach task-credentials 169.254.170.2 80 /v2/credentials/x
+END
 }
 
 run_ordinary_container() {
   [ -n "$image" ] || return
-  docker rm -f boot-test-probe >/dev/null 2>&1
-  output=$(timeout 120 docker run --pull=never --name boot-test-probe "$image" probe "$url/probe/$boot" 2>&1)
+  "$runtime" rm -f boot-test-probe >/dev/null 2>&1
+  options=(--volume=/usr:/usr:ro --volume=/usr/lib:/lib:ro --env=PATH=/usr/bin --entrypoint=/usr/bin/bash)
+  [ ! -d /usr/lib64 ] || options+=(--volume=/usr/lib64:/lib64:ro)
+  [ ! -d /sys/fs/selinux/class ] || options+=(--security-opt=label=disable) # it may not read the host's programs
+  output=$(timeout 120 "$runtime" run --pull=never --name=boot-test-probe "${options[@]}" "$image" -c "$(probes)" 2>&1)
   code=$?
   fact probe-exit $code
-  printf '%s\n' "$output" | tail -n 5 | each_line 'fact probe-output'
+  printf '%s\n' "$output" | grep -E '^[a-z-]+ (open|closed)$' | each_line 'fact from-container'
+  printf '%s\n' "$output" | grep -vE '^[a-z-]+ (open|closed)$' | tail -n 5 | each_line 'fact probe-output'
   fact probe "$(inspect boot-test-probe '{{.HostConfig.Privileged}} {{.HostConfig.NetworkMode}} {{.AppArmorProfile}}')"
   fact apparmor "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null || echo N)"
-  docker rm -f boot-test-probe >/dev/null 2>&1
+  "$runtime" rm -f boot-test-probe >/dev/null 2>&1
 }
 
 # For people, where it can be seen from here that a check will fail.
 diagnose() {
-  [ "$state" = running ] && [ "${seen:-0}" -ge "$boot" ] && [ "${code:-0}" = 0 ] && return
+  [ "$state" = running ] && agent_is_up && [ "${code:-0}" = 0 ] && [ "$word" != report ] && return
   {
     systemctl --failed --no-pager
-    docker ps -a
-    docker logs --tail 40 "$container"
+    "$runtime" ps -a
+    [ -z "$container" ] || "$runtime" logs --tail 40 "$container"
     systemctl list-jobs --no-pager
     journalctl -b --no-pager -o short-monotonic -p warning -n 60
   } 2>&1 | each_line log
@@ -129,11 +197,14 @@ count_boots
 printf 'begin %s %s\n' "$boot" "$(uptime)"
 wait_for_system
 wait_for_agent
+wait_for_assertions
 describe_system
 describe_directories
 describe_disk
 describe_agent
+reach_from_host
 run_ordinary_container
+wait_for_outside
 diagnose
 deploy_again
 printf 'end %s %s\n' "$boot" "$(uptime)"

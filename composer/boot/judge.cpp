@@ -9,6 +9,7 @@
 #include <boost/algorithm/string/trim.hpp>
 #include <nlohmann/json.hpp>
 
+#include "boot/outside.hpp"
 #include "boot/seed.hpp"
 
 namespace compose::boot {
@@ -162,15 +163,22 @@ Check judge_growth(const BootTest& test, const GuestBoot& guest) {
 Check judge_agent(const BootTest& test, const GuestBoot& guest) {
   Verdict verdict("agent");
   const std::string found = value_or(guest, "agent");
-  verdict.expect(found == "true true host",
-                 fmt::format("container '{}': expected running, privileged, network mode 'true true host', found '{}'",
-                             test.container, found));
-  return verdict.done(fmt::format("container '{}' runs privileged with the host's network", test.container));
+  const std::string wanted = fmt::format("true {} host", test.privileged);
+  verdict.expect(found == wanted, fmt::format("container '{}': expected running, privileged, network mode '{}', found "
+                                              "'{}'",
+                                              test.container, wanted, found));
+  return verdict.done(fmt::format("container '{}' runs {} with the host's network", test.container,
+                                  test.privileged ? "privileged" : "unprivileged"));
+}
+
+bool has_fact(const GuestBoot& guest, const std::string& name, const std::string& value) {
+  const auto& values = guest.all(name);
+  return std::find(values.begin(), values.end(), value) != values.end();
 }
 
 // "PRIVILEGED NETWORK APPARMOR-PROFILE" of the ordinary container; the profile is of interest where the kernel has
 // AppArmor.
-Check judge_ordinary_container(const GuestBoot& guest, const Requests& requests) {
+Check judge_ordinary_container(const BootTest& test, const GuestBoot& guest, const Requests& requests) {
   Verdict verdict("ordinary-container");
   const bool seen = std::any_of(requests.begin(), requests.end(),
                                 [](const SeenRequest& request) { return request.request.path.starts_with("/probe"); });
@@ -178,13 +186,121 @@ Check judge_ordinary_container(const GuestBoot& guest, const Requests& requests)
   const std::string found = value_or(guest, "probe");
   const bool ordinary = found.starts_with("false default") || found.starts_with("false bridge");
   verdict.expect(code == "0", fmt::format("exit code {}: {}", code, join(guest.all("probe-output"), " | ")));
-  verdict.expect(seen, "its request did not reach the control plane");
+  verdict.expect(seen && has_fact(guest, "from-container", "control-plane open"),
+                 "its request did not reach the control plane");
   verdict.expect(ordinary, fmt::format("expected unprivileged on the bridge network, found '{}'", found));
   const bool apparmor = guest.fact("apparmor") == "Y";
-  verdict.expect(!apparmor || found.ends_with(" docker-default"),
-                 fmt::format("expected the AppArmor profile docker-default, found '{}'", found));
-  return verdict.done(apparmor ? "reached the control plane, AppArmor profile docker-default"
+  const std::string profile = test.runtime == "podman" ? "containers-default" : "docker-default";
+  verdict.expect(!apparmor || found.find(" " + profile) != std::string::npos,
+                 fmt::format("expected the AppArmor profile {}, found '{}'", profile, found));
+  return verdict.done(apparmor ? fmt::format("reached the control plane, AppArmor profile {}", profile)
                                : "reached the control plane; AppArmor is off in this kernel");
+}
+
+// What cloud-init says it read, and the key that came with it.
+Check judge_datasource(const BootTest& test, const GuestBoot& guest) {
+  Verdict verdict("datasource");
+  const std::string wanted = test.datasource == Datasource::ec2 ? "aws" : "nocloud";
+  const std::string found = value_or(guest, "datasource");
+  verdict.expect(found == wanted, fmt::format("cloud-init took '{}', expected '{}'", found, wanted));
+  verdict.expect(!guest.all("authorized").empty(), "no user's authorized_keys has the key of the instance data");
+  return verdict.done(
+      fmt::format("'{}', and its key is authorized in {}", wanted, join(guest.all("authorized"), ", ")));
+}
+
+// The instance's name, of the registration that a boot began with.
+std::string known_instance(const Requests& requests) {
+  const auto registration = find_registration(requests);
+  const auto body = registration ? nlohmann::json::parse(registration->request.body, nullptr, false) : nlohmann::json();
+  const bool known =
+      body.is_object() && body.contains("containerInstanceArn") && body["containerInstanceArn"].is_string();
+  return known ? body["containerInstanceArn"].get<std::string>() : "";
+}
+
+Check judge_kept_registration(const Requests& requests) {
+  Verdict verdict("kept-registration");
+  const std::string known = known_instance(requests);
+  verdict.expect(!known.empty(), "the agent registered as a new instance, without the name it had before the reboot");
+  return verdict.done("registered again as " + known);
+}
+
+// A member of a task's first container in a report, as JSON text.
+std::string container_member(const std::optional<SeenRequest>& report, const char* name) {
+  const auto body = report ? nlohmann::json::parse(report->request.body, nullptr, false) : nlohmann::json();
+  if (!body.is_object()) return "nothing";
+  const auto containers = body.find("containers");
+  if (containers == body.end() || !containers->is_array() || containers->empty()) return "nothing";
+  const auto& first = containers->front();
+  return first.is_object() && first.contains(name) ? first[name].dump() : "nothing";
+}
+
+Check judge_task(const BootTest& test, unsigned number, const Requests& requests, const OutsideFindings& outside) {
+  Verdict verdict("task");
+  const auto running = find_task_report(requests, number, "RUNNING");
+  const auto stopped = find_task_report(requests, number, "STOPPED");
+  const std::string bindings = container_member(running, "networkBindings");
+  const std::string code = container_member(stopped, "exitCode");
+  const std::string port = std::to_string(test.task->host_port);
+  const auto body = stopped ? nlohmann::json::parse(stopped->request.body, nullptr, false) : nlohmann::json();
+  const std::string reason = body.is_object() ? body.value("reason", nlohmann::json("no reason")).dump() : "no reason";
+  verdict.expect(running.has_value(), "it was not reported as RUNNING");
+  verdict.expect(!running || bindings.find("\"hostPort\":" + port) != std::string::npos,
+                 fmt::format("expected host port {} among its bindings {}", port, bindings));
+  verdict.expect(outside.task_answered.value_or(false), fmt::format("host port {} did not answer from outside", port));
+  verdict.expect(stopped.has_value(), "it was not reported as STOPPED");
+  verdict.expect(!stopped || code == "0", fmt::format("exit code {}, {}", code, reason));
+  return verdict.done(fmt::format("RUNNING, answered from outside on port {}, STOPPED with exit code 0", port));
+}
+
+Check judge_reconnection(const Requests& requests, const OutsideFindings& outside) {
+  Verdict verdict("reconnected");
+  const bool back = outside.restarted && find_connection(requests, *outside.restarted);
+  verdict.expect(outside.restarted.has_value(), "it did not come to that: the control plane was not restarted");
+  verdict.expect(!outside.restarted || back, "the agent did not connect again after the control plane came back");
+  return verdict.done("the agent connected again after the control plane had been away");
+}
+
+// Who reaches the agent's two ports, as ecs-init's rules have it.
+Check judge_ports(const GuestBoot& guest, const OutsideFindings& outside) {
+  Verdict verdict("ports");
+  const auto expect = [&](const char* from, const std::string& what) {
+    const std::string found = fmt::format("{}: {}", from, join(guest.all(from), ", "));
+    verdict.expect(has_fact(guest, from, what), fmt::format("expected {} {}; found {}", from, what, found));
+  };
+  expect("from-host", "introspection open");
+  expect("from-host", "credentials open");
+  expect("from-host", "task-credentials open");
+  expect("from-container", "introspection open");
+  expect("from-container", "credentials closed");
+  expect("from-container", "task-credentials open");
+  verdict.expect(outside.introspection_answered == false, "port 51678 is not closed from outside");
+  verdict.expect(outside.credentials_answered == false, "port 51679 is not closed from outside");
+  return verdict.done("51678 and 51679 are reached from the host and its tasks as they should, and not from outside");
+}
+
+Check judge_metadata(const GuestBoot& guest) {
+  Verdict verdict("metadata");
+  verdict.expect(has_fact(guest, "from-container", "metadata closed"),
+                 "an ordinary container reaches the instance metadata service, or did not report");
+  return verdict.done("an ordinary container cannot reach the instance metadata service");
+}
+
+// "NUMBER EXIT-CODE OUTPUT", one for each.
+std::vector<Check> judge_assertions(const BootTest& test, const GuestBoot& guest) {
+  std::vector<Check> checks;
+  const auto& found = guest.all("assertion");
+  for (std::size_t at = 0; at < test.assertions.size(); ++at) {
+    Verdict verdict(fmt::format("assertion-{}", at + 1));
+    const std::string start = fmt::format("{} ", at + 1);
+    const auto line =
+        std::find_if(found.begin(), found.end(), [&](const std::string& text) { return text.starts_with(start); });
+    const std::string outcome = line == found.end() ? not_reported : line->substr(start.size());
+    const std::string& description = test.assertions[at].description;
+    verdict.expect(outcome == "0" || outcome.starts_with("0 "),
+                   fmt::format("{}: it does not: exit code {}", description, outcome));
+    checks.push_back(verdict.done(description));
+  }
+  return checks;
 }
 
 Check judge_second_deployment(const GuestBoot& guest) {
@@ -216,19 +332,27 @@ std::optional<SeenRequest> find_registration(const std::vector<SeenRequest>& req
   return *found;
 }
 
-std::vector<Check> judge(const BootTest& test, const GuestBoot& guest, const std::vector<SeenRequest>& requests) {
+std::vector<Check> judge(const BootTest& test, const GuestBoot& guest, const std::vector<SeenRequest>& requests,
+                         const OutsideFindings& outside) {
   std::vector<Check> checks;
-  checks.push_back(judge_registration(test, requests));
+  if (test.expects_registration) checks.push_back(judge_registration(test, requests));
+  if (test.expects_registration && guest.number >= 2) checks.push_back(judge_kept_registration(requests));
   checks.push_back(judge_deployment(test, guest));
   checks.push_back(judge_units(guest));
   checks.push_back(judge_ordering(guest));
-  checks.push_back(judge_agent(test, guest));
+  checks.push_back(judge_datasource(test, guest));
+  if (!test.container.empty()) checks.push_back(judge_agent(test, guest));
   if (!test.directories.empty()) checks.push_back(judge_directories(test, guest));
   checks.push_back(judge_writability(guest));
   checks.push_back(judge_growth(test, guest));
-  if (!test.image.empty()) checks.push_back(judge_ordinary_container(guest, requests));
+  if (!test.image.empty()) checks.push_back(judge_ordinary_container(test, guest, requests));
+  if (test.network_rules) checks.push_back(judge_ports(guest, outside));
+  if (test.blocks_metadata) checks.push_back(judge_metadata(guest));
+  if (test.task) checks.push_back(judge_task(test, guest.number, requests, outside));
+  if (test.restart_control_plane && guest.number == 1) checks.push_back(judge_reconnection(requests, outside));
   if (test.second_deployment && guest.number == 1) checks.push_back(judge_deploying(guest));
   if (guest.number >= 2) checks.push_back(judge_second_deployment(guest));
+  for (Check& check : judge_assertions(test, guest)) checks.push_back(std::move(check));
   return checks;
 }
 

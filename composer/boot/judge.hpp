@@ -14,8 +14,11 @@ namespace compose::boot {
 // The first RegisterContainerInstance.
 std::optional<SeenRequest> find_registration(const std::vector<SeenRequest>& requests);
 
+struct OutsideFindings;
+
 // One check for each promise, in a fixed order; a fact that the guest did not report fails its check. `requests` are
 // those of this boot only.
-std::vector<Check> judge(const BootTest& test, const GuestBoot& guest, const std::vector<SeenRequest>& requests);
+std::vector<Check> judge(const BootTest& test, const GuestBoot& guest, const std::vector<SeenRequest>& requests,
+                         const OutsideFindings& outside);
 
 }  // namespace compose::boot

@@ -4,11 +4,15 @@
 #include <array>
 #include <thread>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <fmt/format.h>
 #include <boost/algorithm/string/replace.hpp>
 #include <boost/filesystem/operations.hpp>
 
 #include "boot/probe_sector.hpp"
+#include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
 
@@ -39,10 +43,13 @@ std::string relay_command(std::uint16_t port) {
   return fmt::format("bash -c 'exec 3<>/dev/tcp/127.0.0.1/{} 4<&0; cat <&4 >&3 & cat <&3; kill $!'", port);
 }
 
-// restrict=on: no packet leaves QEMU, forwards apart.
-std::string network_argument(const std::vector<Forward>& forwards) {
-  std::string argument = "user,id=net0,restrict=on,ipv6=off";
-  for (const Forward& forward : forwards) {
+// restrict=on: no packet leaves QEMU, forwards and entrances apart.
+std::string network_argument(const Machine& machine) {
+  std::string argument = fmt::format("user,id=net0,net={},restrict=on,ipv6=off", machine.network);
+  for (const Entrance& entrance : machine.entrances) {
+    argument += fmt::format(",hostfwd=tcp:127.0.0.1:{}-:{}", entrance.host_port, entrance.guest_port);
+  }
+  for (const Forward& forward : machine.forwards) {
     argument += fmt::format(",guestfwd=tcp:{}:{}-cmd:{}", forward.guest_address, forward.guest_port,
                             option_value(relay_command(forward.host_port)));
   }
@@ -54,9 +61,15 @@ void append(std::vector<std::string>& arguments, const std::vector<std::string>&
 }
 
 std::vector<std::string> disk_arguments(const std::string& id, const fs::path& file, const std::string& options,
-                                        const std::string& device_options) {
+                                        const std::string& device_options, Bus bus = Bus::virtio) {
+  const std::string device = bus == Bus::nvme ? "nvme,serial=" + id : "virtio-blk-pci";
   return {"-drive", fmt::format("if=none,id={},file={},{}", id, option_value(file.string()), options), "-device",
-          fmt::format("virtio-blk-pci,drive={}{}", id, device_options)};
+          fmt::format("{},drive={}{}", device, id, device_options)};
+}
+
+std::string maker_argument(const Maker& maker) {
+  return fmt::format("type=1,manufacturer={},product={},uuid={},serial={}", option_value(maker.manufacturer),
+                     option_value(maker.product), maker.uuid, option_value(maker.serial));
 }
 
 std::vector<std::string> firmware_arguments(const FirmwareFiles& files) {
@@ -106,6 +119,23 @@ std::optional<FirmwareFiles> find_uefi() {
   return *found;
 }
 
+std::uint16_t free_port() {
+  const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const name = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(socket.get(), name, size) != 0 || ::getsockname(socket.get(), name, &size) != 0) {
+    throw_errno("looking for", "a free port", errno);
+  }
+  return ntohs(address.sin_port);
+}
+
+bool entrance_was_taken(std::string_view qemu_log) {
+  return qemu_log.find("Could not set up host forwarding rule") != std::string_view::npos;
+}
+
 std::vector<std::string> qemu_arguments(const Machine& machine) {
   std::vector<std::string> arguments{qemu};
   const unsigned cpus = std::clamp(std::thread::hardware_concurrency(), 1U, 2U);
@@ -116,9 +146,11 @@ std::vector<std::string> qemu_arguments(const Machine& machine) {
   append(arguments, {"-serial", "file:" + option_value(machine.guest_log.string())});
   if (machine.uefi) append(arguments, firmware_arguments(*machine.uefi));
   append(arguments, disk_arguments("disk0", machine.disk, fmt::format("format={},cache=unsafe", machine.disk_format),
-                                   ",bootindex=0"));
-  append(arguments, disk_arguments("seed0", machine.seed, "format=raw,readonly=on", ""));
-  append(arguments, {"-netdev", network_argument(machine.forwards), "-device", "virtio-net-pci,netdev=net0,romfile="});
+                                   ",bootindex=0", machine.bus));
+  if (!machine.seed.empty()) append(arguments, disk_arguments("seed0", machine.seed, "format=raw,readonly=on", ""));
+  if (machine.maker) append(arguments, {"-smbios", maker_argument(*machine.maker)});
+  append(arguments, {"-netdev", network_argument(machine), "-device",
+                     fmt::format("virtio-net-pci,netdev=net0,mac={},romfile=", machine.mac)});
   append(arguments, {"-device", "virtio-rng-pci"});
   if (!machine.may_reboot) arguments.emplace_back("-no-reboot");
   return arguments;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "boot/boot_test.hpp"
@@ -32,18 +33,43 @@ std::optional<FirmwareFiles> find_uefi();
 
 // One address in the guest's network that leads to a port of ours on 127.0.0.1.
 struct Forward {
-  std::string guest_address;  // in 10.0.2.0/24, not .2 (QEMU itself), .3 (its DNS) or .15 (the guest)
+  std::string guest_address;  // in the guest's network, not .2 (QEMU itself), .3 (its DNS) or .15 (the guest)
   std::uint16_t guest_port = 0;
   std::uint16_t host_port = 0;
+};
+
+// A port of 127.0.0.1 that leads to a port of the guest.
+struct Entrance {
+  std::uint16_t host_port = 0;
+  std::uint16_t guest_port = 0;
+};
+
+// A port of 127.0.0.1 that nothing listens on at this moment.
+std::uint16_t free_port();
+
+// As QEMU says when a port for an entrance was taken meanwhile.
+bool entrance_was_taken(std::string_view qemu_log);
+
+// What the firmware tells the operating system of its maker (SMBIOS, table 1).
+struct Maker {
+  std::string manufacturer;
+  std::string product;
+  std::string uuid;
+  std::string serial;
 };
 
 struct Machine {
   std::string accelerator;
   fs::path disk;  // written to: an overlay
   std::string disk_format;
-  fs::path seed;
+  Bus bus = Bus::virtio;              // of the disk
+  fs::path seed;                      // empty: none
   std::optional<FirmwareFiles> uefi;  // `variables` is written to: a copy
+  std::string network;                // of the guest, which is its .15
+  std::string mac;                    // of its interface
   std::vector<Forward> forwards;      // all that the guest can reach
+  std::vector<Entrance> entrances;    // and all of it that can be reached
+  std::optional<Maker> maker;         // else QEMU
   fs::path serial_log;
   fs::path guest_log;
   bool may_reboot = false;  // else a reboot ends QEMU

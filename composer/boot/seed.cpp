@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <boost/algorithm/string/join.hpp>
 #include <boost/algorithm/string/split.hpp>
+#include <boost/algorithm/string/trim.hpp>
 #include <boost/filesystem/operations.hpp>
 
 #include "boot/guest_script.hpp"
@@ -30,18 +31,41 @@ std::string setting(const std::string& name, const std::string& value) {
 }
 
 std::string settings(const SeedContent& content) {
-  return setting("container", content.container) + setting("image", content.image) +
+  return setting("runtime", content.runtime) + setting("container", content.container) +
+         setting("image", content.image) + setting("registers", content.expects_registration ? "yes" : "no") +
+         setting("rules", content.network_rules ? "yes" : "no") + setting("public_key", public_key) +
          setting("url", content.control_plane_url) + setting("deploy_os", content.deploy_os) +
          setting("deploy_rev", content.deploy_rev) + fmt::format("patience={}\n", content.patience.count());
 }
 
-std::string path_lines(const std::vector<std::string>& paths) {
+std::string lines_of(const char* what, const std::vector<std::string>& texts) {
   std::string lines;
-  for (const std::string& path : paths) {
-    check_printable("directory", path);
-    lines += path + "\n";
+  for (const std::string& text : texts) {
+    check_printable(what, text);
+    lines += text + "\n";
   }
   return lines;
+}
+
+struct File {
+  std::string path;
+  std::string content;
+};
+
+// The lines that people's own user data adds to the agent's configuration.
+std::string agent_settings(const SeedContent& content) {
+  check_printable("cluster", content.cluster);
+  return fmt::format("ECS_CLUSTER={}\nECS_BACKEND_HOST={}\nECS_IMAGE_PULL_BEHAVIOR=prefer-cached\n", content.cluster,
+                     content.control_plane_url);
+}
+
+std::vector<File> own_files(const SeedContent& content) {
+  const auto own = [](const char* name) { return fmt::format("{}/{}", guest_directory, name); };
+  return {{own("settings"), settings(content)},
+          {own("directories"), lines_of("directory", content.directories)},
+          {own("assertions"), lines_of("assertion", content.assertions)},
+          {own("describe"), guest_script},
+          {fmt::format("/etc/systemd/system/{}", guest_unit_name), guest_unit}};
 }
 
 // One entry of write_files, its content as a YAML literal block (yaml.org/spec/1.2.2, 8.1.2), which needs no escapes.
@@ -53,6 +77,27 @@ std::string file_entry(const std::string& path, const std::string& attributes, c
   if (lines.back().empty()) lines.pop_back();
   for (const std::string& line : lines) entry += line.empty() ? "\n" : "    " + line + "\n";
   return entry;
+}
+
+std::string cloud_config(const SeedContent& content) {
+  std::string text =
+      "#cloud-config\nwrite_files:\n" + file_entry("/etc/ecs/ecs.config", "  append: true\n", agent_settings(content));
+  for (const File& file : own_files(content)) text += file_entry(file.path, "", file.content);
+  return text + fmt::format("runcmd:\n- [systemctl, daemon-reload]\n- [systemctl, enable, --now, --no-block, {}]\n",
+                            guest_unit_name);
+}
+
+std::string script(const SeedContent& content) {
+  std::string text = "#!/bin/bash\n";
+  std::vector<std::string> lines;
+  const std::string wanted = boost::algorithm::trim_right_copy(agent_settings(content));
+  boost::algorithm::split(lines, wanted, [](char c) { return c == '\n'; });
+  for (const std::string& line : lines) text += fmt::format("echo {} >> /etc/ecs/ecs.config\n", shell_quoted(line));
+  text += fmt::format("mkdir -p {}\n", guest_directory);
+  for (const File& file : own_files(content)) {
+    text += fmt::format("cat > {} <<'END-OF-FILE'\n{}END-OF-FILE\n", file.path, file.content);
+  }
+  return text + fmt::format("systemctl daemon-reload\nsystemctl enable --now --no-block {}\n", guest_unit_name);
 }
 
 }  // namespace
@@ -70,26 +115,18 @@ std::string shell_quoted(std::string_view text) {
   return quoted;
 }
 
-std::string user_data(const SeedContent& content) {
-  check_printable("cluster", content.cluster);
-  const auto own_file = [](const char* name, const std::string& text) {
-    return file_entry(fmt::format("{}/{}", guest_directory, name), "", text);
-  };
-  return "#cloud-config\nwrite_files:\n" +
-         file_entry("/etc/ecs/ecs.config", "  append: true\n",
-                    fmt::format("ECS_CLUSTER={}\nECS_BACKEND_HOST={}\n", content.cluster, content.control_plane_url)) +
-         own_file("settings", settings(content)) + own_file("directories", path_lines(content.directories)) +
-         own_file("describe", guest_script) +
-         file_entry(fmt::format("/etc/systemd/system/{}", guest_unit_name), "", guest_unit) +
-         fmt::format("runcmd:\n- [systemctl, daemon-reload]\n- [systemctl, enable, --now, --no-block, {}]\n",
-                     guest_unit_name);
+std::string user_data(const SeedContent& content, UserData form) {
+  return form == UserData::script ? script(content) : cloud_config(content);
 }
 
-std::string meta_data() { return "instance-id: atomic-compose-boot-test\nlocal-hostname: boot-test\n"; }
+std::string meta_data() {
+  return fmt::format("instance-id: atomic-compose-boot-test\nlocal-hostname: boot-test\npublic-keys:\n- {}\n",
+                     public_key);
+}
 
-void write_seed(const fs::path& image, const SeedContent& content) {
+void write_seed(const fs::path& image, const SeedContent& content, UserData form) {
   const TemporaryDirectory work(image.parent_path(), "seed-");
-  write_file_atomically(work.path() / "user-data", user_data(content));
+  write_file_atomically(work.path() / "user-data", user_data(content, form));
   write_file_atomically(work.path() / "meta-data", meta_data());
   fs::remove(image);
   run_checked({"mkfs.vfat", "--invariant", "-n", "CIDATA", "-C", image.string(), size_kib});

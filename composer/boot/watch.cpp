@@ -29,9 +29,10 @@ constexpr std::size_t tail_lines = 40;
 // How far a boot has come, by what has been seen of it.
 enum class Phase { firmware, kernel, userspace, checks, done };
 
-Phase phase_of(const BootTimes& times) {
-  if (times.finished && times.registered) return Phase::done;
-  if (times.registered) return Phase::checks;
+Phase phase_of(const BootTest& test, const BootTimes& times) {
+  const bool registered = times.registered || (times.userspace && !test.expects_registration);
+  if (times.finished && registered) return Phase::done;
+  if (registered) return Phase::checks;
   if (times.userspace) return Phase::userspace;
   return times.kernel ? Phase::kernel : Phase::firmware;
 }
@@ -41,10 +42,10 @@ const char* stage_name(Phase phase) {
   return names.at(static_cast<std::size_t>(phase));
 }
 
-const char* awaited(const BootTimes& times) {
+const char* awaited(const BootTest& test, const BootTimes& times) {
   static constexpr std::array texts{"the kernel to start", "user space to start", "the agent to register",
                                     "the guest to describe itself"};
-  return texts.at(static_cast<std::size_t>(phase_of(times)));
+  return texts.at(static_cast<std::size_t>(phase_of(test, times)));
 }
 
 // The events' stages follow the phases.
@@ -110,11 +111,12 @@ milliseconds starved_for(pid_t process) {
 
 std::chrono::seconds patience_of(const BootTest& test) { return test.timeout * 2 / 3; }
 
-Watch::Watch(const BootTest& test, Child& qemu, ControlPlane& control_plane, Events& events)
+Watch::Watch(const BootTest& test, Child& qemu, ControlPlane& control_plane, const OutsidePorts& ports, Events& events)
     : test_(test),
       qemu_(qemu),
       control_plane_(control_plane),
       events_(events),
+      outside_(test, control_plane, ports),
       serial_(test.log_directory / serial_log_name),
       guest_(test.log_directory / guest_log_name) {}
 
@@ -125,12 +127,13 @@ void Watch::run(BootReport& report) {
     started_ = steady_clock::now();
     starved_at_start_ = starved_for(qemu_.pid());
     control_plane_.set_out_of_time(false);
+    outside_.begin(number_);
     console_start_ = serial_.text().size();
     described_ = {};
     symptom_at_.reset();
     BootRun& run = report.boots.emplace_back();
     failure = wait_for_boot(run);
-    if (described_.complete) run.checks = judge(test_, described_, requests());
+    if (described_.complete) run.checks = judge(test_, described_, requests(), outside_.findings());
     // What one check found explains more than that the boot as a whole took too long.
     if (const auto failed = failed_checks(run.checks)) failure = failed;
     if (failure && number_ > 1) *failure += " (after the second deployment's boot)";
@@ -146,8 +149,8 @@ std::optional<std::string> Watch::wait_for_boot(BootRun& run) {
   PhaseStages stages(events_);
   for (;;) {
     look(run);
-    stages.enter(phase_of(run.times));
-    if (phase_of(run.times) == Phase::done) return std::nullopt;
+    stages.enter(phase_of(test_, run.times));
+    if (phase_of(test_, run.times) == Phase::done) return std::nullopt;
     if (auto reason = reason_to_stop(run)) {
       stages.fail();
       return reason;
@@ -162,10 +165,13 @@ void Watch::look(BootRun& run) {
   const auto kernel = since_kernel(console());
   if (kernel) set_once(run.times.kernel, since_start());
   if (kernel && userspace_started(*kernel)) set_once(run.times.userspace, since_start());
-  if (const auto registration = find_registration(requests())) {
+  const auto seen = requests();
+  if (const auto registration = find_registration(seen)) {
     set_once(run.times.registered, duration_cast<milliseconds>(registration->at - started_));
     run.registration = registration->request.body;
   }
+  outside_.advance(seen);
+  note_times(run.times, seen);
   for (GuestBoot& boot : parse_guest_report(guest_.text())) {
     if (boot.number != number_) continue;
     // A quiet kernel prints nothing, but the guest knows for how long it has been up.
@@ -176,6 +182,17 @@ void Watch::look(BootRun& run) {
   }
 }
 
+void Watch::note_times(BootTimes& times, const std::vector<SeenRequest>& seen) const {
+  const auto note = [&](std::optional<milliseconds>& time, const std::optional<SeenRequest>& found) {
+    if (found) set_once(time, duration_cast<milliseconds>(found->at - started_));
+  };
+  if (test_.task) {
+    note(times.task_running, find_task_report(seen, number_, "RUNNING"));
+    note(times.task_stopped, find_task_report(seen, number_, "STOPPED"));
+  }
+  if (const auto restarted = outside_.findings().restarted) note(times.reconnected, find_connection(seen, *restarted));
+}
+
 std::optional<std::string> Watch::reason_to_stop(const BootRun& run) {
   if (const auto verdict = console_verdict()) return verdict;
   if (const auto code = qemu_.exit_code()) {
@@ -183,7 +200,7 @@ std::optional<std::string> Watch::reason_to_stop(const BootRun& run) {
     const std::string words = last_lines(plain_text(read_file(log)), 5);
     // On SIGTERM QEMU ends with 0, and says so.
     const bool by_guest = *code == 0 && words.find("terminating on signal") == std::string::npos;
-    return by_guest ? fmt::format("the guest shut down or rebooted while waiting for {}", awaited(run.times))
+    return by_guest ? fmt::format("the guest shut down or rebooted while waiting for {}", awaited(test_, run.times))
                     : fmt::format("QEMU ended with exit code {}: {}", *code, words);
   }
   const milliseconds counted = counted_time();
@@ -193,7 +210,7 @@ std::optional<std::string> Watch::reason_to_stop(const BootRun& run) {
   return fmt::format(
       "timeout after {} s{} while waiting for {}", test_.timeout.count(),
       starved.count() == 0 ? "" : fmt::format(" (and {} s in which this machine was busy)", starved.count()),
-      awaited(run.times));
+      awaited(test_, run.times));
 }
 
 std::optional<std::string> Watch::console_verdict() {

@@ -8,6 +8,7 @@
 #include "boot/boot_test.hpp"
 #include "boot/control_plane.hpp"
 #include "boot/guest_report.hpp"
+#include "boot/outside.hpp"
 #include "support/events.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
@@ -36,7 +37,7 @@ std::chrono::seconds patience_of(const BootTest& test);
 class Watch {
  public:
   // All references must outlive it. `qemu` has just been started with its logs in test.log_directory.
-  Watch(const BootTest& test, Child& qemu, ControlPlane& control_plane, Events& events);
+  Watch(const BootTest& test, Child& qemu, ControlPlane& control_plane, const OutsidePorts& ports, Events& events);
 
   // Watches until every boot is judged, or one failed. Fills the report's boots, failure, passed and tails.
   void run(BootReport& report);
@@ -45,6 +46,7 @@ class Watch {
   // Until the guest's description is complete and its agent has registered, or the boot can be seen to fail: why.
   std::optional<std::string> wait_for_boot(BootRun& run);
   void look(BootRun& run);
+  void note_times(BootTimes& times, const std::vector<SeenRequest>& seen) const;
   std::optional<std::string> reason_to_stop(const BootRun& run);
   std::optional<std::string> console_verdict();
   std::chrono::milliseconds since_start() const;
@@ -56,6 +58,7 @@ class Watch {
   Child& qemu_;
   ControlPlane& control_plane_;
   Events& events_;
+  Outside outside_;
   Follower serial_;
   Follower guest_;
   // Of the boot being watched.

@@ -22,11 +22,19 @@ struct TestOptions {
   unsigned timeout_s = 300;
   fs::path logs;
   std::uint64_t grow_gib = 0;
+  std::string bus = "virtio";
+  std::string datasource = "nocloud";
+  std::string user_data = "cloud-config";
+  bool restart_control_plane = false;
 };
 
 boot::BootTest common_part(const TestOptions& options, const Common& common) {
   boot::BootTest test;
   test.firmware = options.firmware == "uefi" ? boot::Firmware::uefi : boot::Firmware::bios;
+  test.bus = options.bus == "nvme" ? boot::Bus::nvme : boot::Bus::virtio;
+  test.datasource = options.datasource == "ec2" ? boot::Datasource::ec2 : boot::Datasource::nocloud;
+  test.user_data = options.user_data == "script" ? boot::UserData::script : boot::UserData::cloud_config;
+  test.restart_control_plane = options.restart_control_plane;
   test.second_deployment = options.second_deployment;
   test.timeout = std::chrono::seconds(options.timeout_s);
   test.log_directory = options.logs.empty() ? common.out / ("boot-" + options.firmware) : options.logs;
@@ -99,6 +107,19 @@ Action add_test(CLI::App& command) {
   command.add_option("--firmware", options->firmware, "What boots it")
       ->check(CLI::IsMember({"bios", "uefi"}))
       ->capture_default_str();
+  command.add_option("--bus", options->bus, "How the system disk is attached")
+      ->check(CLI::IsMember({"virtio", "nvme"}))
+      ->capture_default_str();
+  command
+      .add_option("--datasource", options->datasource,
+                  "Where cloud-init finds its user data: on a disk (nocloud), or in EC2's instance metadata (ec2)")
+      ->check(CLI::IsMember({"nocloud", "ec2"}))
+      ->capture_default_str();
+  command.add_option("--user-data", options->user_data, "The user data's form")
+      ->check(CLI::IsMember({"cloud-config", "script"}))
+      ->capture_default_str();
+  command.add_flag("--restart-control-plane", options->restart_control_plane,
+                   "Stop the control plane and start it again: the agent has to come back");
   command.add_flag("--second-deployment", options->second_deployment,
                    "Then deploy once more in the guest, reboot, and wait again");
   command.add_option("--timeout", options->timeout_s, "Seconds for each boot")->capture_default_str();

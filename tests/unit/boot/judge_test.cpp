@@ -1,6 +1,9 @@
 #include "boot/judge.hpp"
 
+#include "boot/outside.hpp"
+
 #include <algorithm>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -37,6 +40,9 @@ GuestBoot good_guest() {
       {"partition-bytes", {"6138346496"}},
       {"disk-bytes", {"6442450944"}},
       {"agent", {"true true host"}},
+      {"datasource", {"nocloud"}},
+      {"authorized", {"/home/debian"}},
+      {"from-container", {"control-plane open", "metadata closed"}},
       {"probe-exit", {"0"}},
       {"probe", {"false default docker-default"}},
       {"apparmor", {"Y"}},
@@ -52,7 +58,7 @@ std::vector<SeenRequest> good_requests() {
 
 Check check_of(const std::string& name, const BootTest& test, const GuestBoot& guest,
                const std::vector<SeenRequest>& requests) {
-  const auto checks = judge(test, guest, requests);
+  const auto checks = judge(test, guest, requests, {});
   const auto found = std::find_if(checks.begin(), checks.end(), [&](const Check& check) { return check.name == name; });
   REQUIRE(found != checks.end());
   return *found;
@@ -63,7 +69,7 @@ void fails_with(const std::string& name, const std::string& fact, const std::vec
                 const std::string& words) {
   GuestBoot guest = good_guest();
   guest.facts[fact] = values;
-  for (const Check& check : judge(expectations(), guest, good_requests())) {
+  for (const Check& check : judge(expectations(), guest, good_requests(), {})) {
     INFO(check.name << ": " << check.detail);
     CHECK(check.passed == (check.name != name));
     if (check.name == name) CHECK(check.detail.find(words) != std::string::npos);
@@ -73,8 +79,8 @@ void fails_with(const std::string& name, const std::string& fact, const std::vec
 }  // namespace
 
 TEST_CASE("a host as it should be passes every check") {
-  const auto checks = judge(expectations(), good_guest(), good_requests());
-  CHECK(checks.size() == 9);
+  const auto checks = judge(expectations(), good_guest(), good_requests(), {});
+  CHECK(checks.size() == 10);
   for (const Check& check : checks) {
     INFO(check.name << ": " << check.detail);
     CHECK(check.passed);
@@ -85,10 +91,13 @@ TEST_CASE("a host as it should be passes every check") {
 TEST_CASE("a guest that reports nothing passes no check") {
   BootTest test = expectations();
   test.second_deployment = true;
+  test.task = Task();
+  test.restart_control_plane = test.network_rules = test.blocks_metadata = true;
+  test.assertions = {command_succeeds("true")};
   for (const unsigned boot : {1U, 2U}) {
     GuestBoot silent;
     silent.number = boot;
-    for (const Check& check : judge(test, silent, {})) {
+    for (const Check& check : judge(test, silent, {}, {})) {
       INFO(check.name << ": " << check.detail);
       CHECK_FALSE(check.passed);
     }
@@ -207,4 +216,130 @@ TEST_CASE("a second deployment that could not be made says why") {
   guest.facts["deploy-output"] = {"error: No space left on device"};
   const Check check = check_of("deploy", test, guest, good_requests());
   CHECK(check.detail == "`ostree admin deploy`: exit code 1: error: No space left on device");
+}
+
+TEST_CASE("another datasource than the one that was offered, or a key that is not authorized, fails") {
+  fails_with("datasource", "datasource", {"none"}, "cloud-init took 'none', expected 'nocloud'");
+  fails_with("datasource", "authorized", {}, "no user's authorized_keys");
+  BootTest test = expectations();
+  test.datasource = Datasource::ec2;
+  CHECK_FALSE(check_of("datasource", test, good_guest(), good_requests()).passed);
+}
+
+TEST_CASE("after a reboot the agent has to register as the instance it was") {
+  GuestBoot guest = good_guest();
+  guest.number = 2;
+  auto requests = good_requests();
+  CHECK_FALSE(check_of("kept-registration", expectations(), guest, requests).passed);
+  requests[0].request.body = R"({"cluster":"blue","containerInstanceArn":"arn:x"})";
+  CHECK(check_of("kept-registration", expectations(), guest, requests).detail == "registered again as arn:x");
+}
+
+TEST_CASE("an agent that is no container, or one that does not register, is not asked to be one") {
+  BootTest test = expectations();
+  test.container.clear();
+  test.expects_registration = false;
+  for (const Check& check : judge(test, good_guest(), {}, {})) {
+    CHECK(check.name != "agent");
+    CHECK(check.name != "registered");
+  }
+}
+
+TEST_CASE("an agent that is to have no privilege fails with it") {
+  BootTest test = expectations();
+  test.privileged = false;
+  CHECK_FALSE(check_of("agent", test, good_guest(), good_requests()).passed);
+  GuestBoot guest = good_guest();
+  guest.facts["agent"] = {"true false host"};
+  CHECK(check_of("agent", test, guest, good_requests()).passed);
+}
+
+TEST_CASE("podman's ordinary container has podman's AppArmor profile") {
+  BootTest test = expectations();
+  test.runtime = "podman";
+  GuestBoot guest = good_guest();
+  CHECK_FALSE(check_of("ordinary-container", test, guest, good_requests()).passed);
+  guest.facts["probe"] = {"false bridge containers-default-0.50.1"};
+  CHECK(check_of("ordinary-container", test, guest, good_requests()).passed);
+}
+
+namespace {
+
+SeenRequest task_report(const std::string& status, const std::string& containers) {
+  return {{},
+          {"POST", "/", "AmazonEC2ContainerServiceV20141113.SubmitTaskStateChange",
+           R"({"cluster":"blue","task":")" + task_arn(Task(), "blue") + R"(","status":")" + status +
+               R"(","containers":)" + containers + "}"},
+          200};
+}
+
+Check task_check(const std::string& bindings, const std::string& code, std::optional<bool> answered) {
+  BootTest test = expectations();
+  test.task = Task();
+  auto requests = good_requests();
+  requests.push_back(task_report("RUNNING", R"([{"networkBindings":)" + bindings + "}]"));
+  requests.push_back(task_report("STOPPED", R"([{"exitCode":)" + code + "}]"));
+  OutsideFindings outside;
+  outside.task_answered = answered;
+  const auto checks = judge(test, good_guest(), requests, outside);
+  return *std::find_if(checks.begin(), checks.end(), [](const Check& check) { return check.name == "task"; });
+}
+
+}  // namespace
+
+TEST_CASE("a task has to run with its port, answer from outside and end with 0") {
+  const std::string bound = R"([{"bindIP":"0.0.0.0","containerPort":80,"hostPort":8099,"protocol":"tcp"}])";
+  CHECK(task_check(bound, "0", true).passed);
+  CHECK(task_check("[]", "0", true).detail.find("expected host port 8099") != std::string::npos);
+  CHECK(task_check(bound, "137", true).detail.find("exit code 137") != std::string::npos);
+  CHECK(task_check(bound, "0", false).detail.find("did not answer") != std::string::npos);
+  CHECK_FALSE(task_check(bound, "0", std::nullopt).passed);
+}
+
+TEST_CASE("the ports' rules are judged from the host, from a container and from outside") {
+  BootTest test = expectations();
+  test.network_rules = true;
+  GuestBoot guest = good_guest();
+  guest.facts["from-host"] = {"introspection open", "credentials open", "task-credentials open"};
+  guest.facts["from-container"] = {"control-plane open", "introspection open", "credentials closed",
+                                   "task-credentials open"};
+  OutsideFindings outside;
+  outside.introspection_answered = outside.credentials_answered = false;
+  const auto passed = [&] {
+    const auto checks = judge(test, guest, good_requests(), outside);
+    return std::find_if(checks.begin(), checks.end(), [](const Check& check) { return check.name == "ports"; })->passed;
+  };
+  CHECK(passed());
+  for (const char* from : {"from-host", "from-container"}) {
+    for (std::string& fact : guest.facts[from]) {
+      if (fact.starts_with("control-plane")) continue;
+      const std::string right = std::exchange(fact, fact.ends_with("open") ? "introspection closed" : "x open");
+      CHECK_FALSE(passed());
+      fact = right;
+    }
+  }
+  outside.introspection_answered = true;
+  CHECK_FALSE(passed());
+  outside.introspection_answered = false;
+  outside.credentials_answered.reset();
+  CHECK_FALSE(passed());
+}
+
+TEST_CASE("metadata that tasks must not reach is judged by a container that tried") {
+  BootTest test = expectations();
+  test.blocks_metadata = true;
+  GuestBoot guest = good_guest();
+  CHECK(check_of("metadata", test, guest, good_requests()).passed);
+  guest.facts["from-container"] = {"metadata open"};
+  CHECK_FALSE(check_of("metadata", test, guest, good_requests()).passed);
+}
+
+TEST_CASE("an assertion that does not hold tells what was found instead") {
+  BootTest test = expectations();
+  test.assertions = {unit_is_active("a.service"), unit_is_active("b.service")};
+  GuestBoot guest = good_guest();
+  guest.facts["assertion"] = {"1 0 active", "2 3 inactive"};
+  CHECK(check_of("assertion-1", test, guest, good_requests()).passed);
+  CHECK(check_of("assertion-2", test, guest, good_requests()).detail ==
+        "unit b.service is active: it does not: exit code 3 inactive");
 }

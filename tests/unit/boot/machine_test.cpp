@@ -22,6 +22,8 @@ Machine example() {
   machine.disk = "/w/a,b.qcow2";
   machine.disk_format = "qcow2";
   machine.seed = "/w/seed.img";
+  machine.network = "10.0.2.0/24";
+  machine.mac = "02:00:00:00:00:01";
   machine.forwards = {{"10.0.2.100", 8080, 41234}};
   machine.serial_log = "/w/serial.log";
   machine.guest_log = "/w/guest.log";
@@ -51,8 +53,44 @@ TEST_CASE("a guest's network leads to its forwards and nowhere else") {
   const auto arguments = qemu_arguments(example());
   const auto netdev = std::find(arguments.begin(), arguments.end(), "-netdev") + 1;
   CHECK(*netdev ==
-        "user,id=net0,restrict=on,ipv6=off,guestfwd=tcp:10.0.2.100:8080-cmd:"
+        "user,id=net0,net=10.0.2.0/24,restrict=on,ipv6=off,guestfwd=tcp:10.0.2.100:8080-cmd:"
         "bash -c 'exec 3<>/dev/tcp/127.0.0.1/41234 4<&0; cat <&4 >&3 & cat <&3; kill $!'");
+}
+
+TEST_CASE("an entrance leads from this machine's own address to the guest, and is told when it was taken") {
+  Machine machine = example();
+  machine.forwards.clear();
+  machine.entrances = {{40001, 51678}, {40002, 8099}};
+  CHECK(has(qemu_arguments(machine),
+            "user,id=net0,net=10.0.2.0/24,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:40001-:51678"
+            ",hostfwd=tcp:127.0.0.1:40002-:8099"));
+  CHECK(entrance_was_taken("qemu-system-x86_64: -netdev user: Could not set up host forwarding rule 'tcp::1-:2'"));
+  CHECK_FALSE(entrance_was_taken("qemu-system-x86_64: cannot set up guest memory"));
+}
+
+TEST_CASE("a free port is one that can be listened on") {
+  const auto port = free_port();
+  CHECK(port > 0);
+  CHECK(run({"bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(port)}).exit_code != 0);
+}
+
+TEST_CASE("the system's disk may be an NVMe drive, the seed stays what it was") {
+  Machine machine = example();
+  CHECK(has(qemu_arguments(machine), "virtio-blk-pci,drive=disk0,bootindex=0"));
+  machine.bus = Bus::nvme;
+  CHECK(has(qemu_arguments(machine), "nvme,serial=disk0,drive=disk0,bootindex=0"));
+  CHECK(has(qemu_arguments(machine), "virtio-blk-pci,drive=seed0"));
+}
+
+TEST_CASE("a machine of another maker says so, and needs no seed") {
+  Machine machine = example();
+  machine.seed.clear();
+  machine.maker = Maker{"Amazon EC2", "m5.large", "ec2a7031-c000-b007-0e57-000000000001", "ec2a"};
+  const auto arguments = qemu_arguments(machine);
+  CHECK(has(arguments,
+            "type=1,manufacturer=Amazon EC2,product=m5.large,uuid=ec2a7031-c000-b007-0e57-000000000001,"
+            "serial=ec2a"));
+  CHECK_FALSE(has(arguments, "virtio-blk-pci,drive=seed0"));
 }
 
 TEST_CASE("a comma in a path is no option's end") {

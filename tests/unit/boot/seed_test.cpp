@@ -1,5 +1,6 @@
 #include "boot/seed.hpp"
 
+#include <boost/algorithm/string/replace.hpp>
 #include <boost/filesystem/operations.hpp>
 #include <catch2/catch.hpp>
 
@@ -18,6 +19,7 @@ SeedContent content() {
   content.cluster = "it's blue";
   content.control_plane_url = "http://10.0.2.100:8080";
   content.directories = {"/etc/ecs", "/var/log/ecs"};
+  content.assertions = {"test -e '/etc/ecs'"};
   content.container = "ecs-agent";
   content.image = "localhost/ecs-agent:latest";
   content.deploy_os = "demo";
@@ -29,17 +31,23 @@ SeedContent content() {
 }  // namespace
 
 TEST_CASE("the user data begins with the agent's configuration and the script's settings") {
-  const std::string expected = R"(#cloud-config
+  const std::string expected = std::string(R"(#cloud-config
 write_files:
 - path: /etc/ecs/ecs.config
   append: true
   content: |2
     ECS_CLUSTER=it's blue
     ECS_BACKEND_HOST=http://10.0.2.100:8080
+    ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
 - path: /etc/atomic-compose-boot-test/settings
   content: |2
+    runtime='docker'
     container='ecs-agent'
     image='localhost/ecs-agent:latest'
+    registers='yes'
+    rules='no'
+    public_key=')" + std::string(public_key) +
+                                           R"('
     url='http://10.0.2.100:8080'
     deploy_os='demo'
     deploy_rev='debian-atomic/12/x86_64/ecs'
@@ -48,10 +56,13 @@ write_files:
   content: |2
     /etc/ecs
     /var/log/ecs
+- path: /etc/atomic-compose-boot-test/assertions
+  content: |2
+    test -e '/etc/ecs'
 - path: /etc/atomic-compose-boot-test/describe
   content: |2
     #!/bin/bash
-)";
+)");
   CHECK(user_data(content()).substr(0, expected.size()) == expected);
 }
 
@@ -76,7 +87,32 @@ runcmd:
 }
 
 TEST_CASE("the meta data is the same for every run") {
-  CHECK(meta_data() == "instance-id: atomic-compose-boot-test\nlocal-hostname: boot-test\n");
+  CHECK(meta_data() == "instance-id: atomic-compose-boot-test\nlocal-hostname: boot-test\npublic-keys:\n- " +
+                           std::string(public_key) + "\n");
+}
+
+TEST_CASE("as a script the user data leaves the same files, and appends to the agent's configuration") {
+  const TemporaryDirectory root(fs::temp_directory_path(), "seed-test-");
+  std::string script = user_data(content(), UserData::script);
+  CHECK(script.starts_with("#!/bin/bash\necho 'ECS_CLUSTER=it'\\''s blue' >> /etc/ecs/ecs.config\n"));
+  // The same below a folder of ours, with a systemctl that only tells.
+  boost::algorithm::replace_all(script, "/etc/", root.path().string() + "/etc/");
+  fs::create_directories(root.path() / "etc/ecs");
+  fs::create_directories(root.path() / "etc/systemd/system");
+  write_file_atomically(root.path() / "etc/ecs/ecs.config", "ECS_CLUSTER=default\n");
+  write_file_atomically(root.path() / "systemctl", "#!/bin/sh\necho \"$@\"\n", 0755);
+  write_file_atomically(root.path() / "script", script);
+  CHECK(run_checked(
+            {"env", "PATH=" + root.path().string() + ":/usr/bin:/bin", "bash", (root.path() / "script").string()}) ==
+        "daemon-reload\nenable --now --no-block atomic-compose-boot-test.service\n");
+  CHECK(read_file(root.path() / "etc/ecs/ecs.config") ==
+        "ECS_CLUSTER=default\nECS_CLUSTER=it's blue\nECS_BACKEND_HOST=http://10.0.2.100:8080\n"
+        "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached\n");
+  const fs::path own = root.path() / "etc/atomic-compose-boot-test";
+  CHECK(read_file(own / "directories").ends_with("/etc/ecs\n/var/log/ecs\n"));
+  CHECK(read_file(own / "settings").starts_with("runtime='docker'\n"));
+  CHECK(run({"bash", "-n", (own / "describe").string()}).exit_code == 0);
+  CHECK(fs::exists(root.path() / "etc/systemd/system/atomic-compose-boot-test.service"));
 }
 
 TEST_CASE("a value with a newline is refused") {

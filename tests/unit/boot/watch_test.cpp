@@ -25,7 +25,7 @@ struct Play {
     write_file_atomically(log, "");
     Child qemu({"bash", "-c", script}, {{{"PORT", std::to_string(control_plane.port())}}, directory.path(), log});
     BootReport report;
-    Watch(test, qemu, control_plane, *events).run(report);
+    Watch(test, qemu, control_plane, {}, *events).run(report);
     return report;
   }
 };
