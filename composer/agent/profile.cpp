@@ -12,6 +12,7 @@
 #include "agent/template.hpp"
 #include "recipe/checks.hpp"
 #include "recipe/document.hpp"
+#include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -74,6 +75,7 @@ void read_container(Table table, Profile& profile) {
   profile.runtimes = table.strings("runtimes", recipe::problem_with_runtime);
   if (profile.runtimes.empty()) table.error("runtimes", "'runtimes' must name what the agent can run under");
   profile.arguments = table.strings("arguments", problem_with_argument);
+  profile.command = table.strings("command", problem_with_argument);
   if (const auto environment = table.table("environment")) profile.container_environment = read_variables(*environment);
   for (const Runtime& runtime : known_runtimes()) {
     auto own = table.table(runtime.name);
@@ -300,6 +302,7 @@ Profile load_profile(const fs::path& folder) {
   Profile profile = read_profile(document.root(), folder);
   diagnostics.throw_if_any("agent-layer/README.md explains every key");
   profile.file = file;
+  profile.digest = sha256_of_file(file);
   for (const std::string& runtime : profile.runtimes) check_rendered(profile, runtime);
   return profile;
 }

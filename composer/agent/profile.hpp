@@ -82,7 +82,8 @@ struct Option {
 };
 
 struct Profile {
-  fs::path file;  // for messages
+  fs::path file;       // for messages
+  std::string digest;  // of the file's text
   std::string name;
   std::string summary;
 
@@ -95,6 +96,7 @@ struct Profile {
   std::vector<std::string> runtimes;                                     // those it can run under, best first
   std::vector<std::string> arguments;                                    // of the runtime's `run`
   std::map<std::string, std::vector<std::string>> arguments_by_runtime;  // only under that one
+  std::vector<std::string> command;                                      // after the image
   std::map<std::string, std::string> container_environment;              // --env, fixed
   std::vector<Bind> binds;
 

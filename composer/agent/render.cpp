@@ -33,14 +33,7 @@ const Effect& effect_of(const Profile& profile, const Settings& settings, const 
 
 // Each argument on a line of its own, for people who read the unit.
 std::string run_arguments(const Profile& profile, const Settings& settings) {
-  std::vector<std::string> arguments = profile.arguments;
-  const auto append = [&](const std::vector<std::string>& more) {
-    arguments.insert(arguments.end(), more.begin(), more.end());
-  };
-  if (const auto own = profile.arguments_by_runtime.find(settings.runtime); own != profile.arguments_by_runtime.end()) {
-    append(own->second);
-  }
-  for (const Option& option : profile.options) append(effect_of(profile, settings, option).arguments);
+  std::vector<std::string> arguments = effective_arguments(profile, settings);
   for (const Bind& bind : profile.binds) {
     if (!bind.optional && counts_under(bind.runtime, settings)) arguments.push_back("--volume=" + volume_of(bind));
   }
@@ -156,6 +149,18 @@ bool counts_under(const std::string& runtime, const Settings& settings) {
   return runtime.empty() || runtime == settings.runtime;
 }
 
+std::vector<std::string> effective_arguments(const Profile& profile, const Settings& settings) {
+  std::vector<std::string> arguments = profile.arguments;
+  const auto append = [&](const std::vector<std::string>& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+  };
+  if (const auto own = profile.arguments_by_runtime.find(settings.runtime); own != profile.arguments_by_runtime.end()) {
+    append(own->second);
+  }
+  for (const Option& option : profile.options) append(effect_of(profile, settings, option).arguments);
+  return arguments;
+}
+
 bool option_holds(const Profile& profile, const Settings& settings, const std::string& name) {
   std::vector<std::string> names;
   for (const Option& option : profile.options) {
@@ -196,6 +201,7 @@ std::map<std::string, std::string> template_values(const Profile& profile, const
                                             {"runtime_service", runtime->service_unit},
                                             {"bridge", runtime->bridge},
                                             {"run_arguments", run_arguments(profile, settings)},
+                                            {"command", fmt::format("{}", fmt::join(profile.command, " "))},
                                             {"optional_binds", optional_binds(profile, settings)},
                                             {"settings", settings_lines(profile, settings)}};
   for (const Option& option : profile.options) {

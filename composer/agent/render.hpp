@@ -39,6 +39,7 @@ std::vector<GeneratedFile> render(const Profile& profile, const Settings& settin
 //   name container image_id image_archive image_id_file config cluster_key
 //   runtime runtime_program runtime_socket runtime_socket_unit runtime_service bridge
 //   run_arguments   of `RUNTIME run`: options, binds that are always there, environment; continued lines
+//   command         what follows the image: words
 //   optional_binds  lines "SOURCE SOURCE:TARGET[:ro]"
 //   settings        lines NAME=VALUE: what the options say, then the recipe
 //   option.NAME     "true" or "false"
@@ -50,6 +51,9 @@ std::string sysctl_path(const Profile& profile);
 
 // Whether an option holds. Throws Error(input) when the profile has none of that name.
 bool option_holds(const Profile& profile, const Settings& settings, const std::string& name);
+
+// The arguments of the runtime's `run` besides binds and environment: the profile's, the runtime's, the options'.
+std::vector<std::string> effective_arguments(const Profile& profile, const Settings& settings);
 
 // Whether something that is bound to `runtime` ("" = to none) counts under the chosen one.
 bool counts_under(const std::string& runtime, const Settings& settings);

@@ -42,7 +42,7 @@ std::vector<layers::Layer> layers_of(const recipe::Recipe& recipe, const lock::L
   for (auto& layer : layers::agent_layers(recipe.agents, lock)) chain.push_back(std::move(layer));
   for (const auto& overlay : recipe.overlays) chain.push_back(layers::overlay_layer(overlay));
   const layers::Release release{recipe.name, recipe.version, recipe.ref, lock::digest(lock)};
-  chain.push_back(layers::finish_layer(release, lock.base.commit, key));
+  chain.push_back(layers::finish_layer(release, lock.base.commit, recipe.agents, key));
   return chain;
 }
 

@@ -28,20 +28,6 @@ agent::Settings settings_of(const recipe::Agent& wanted, const std::string& runt
   return {wanted.cluster, wanted.environment, wanted.options, runtime, image_id};
 }
 
-// Under what the recipe says, else under the first of the profile's runtimes that the tree has.
-std::string choose_runtime(const recipe::Agent& wanted, const agent::Profile& profile, const ostree::Tree& tree) {
-  if (wanted.runtime) return *wanted.runtime;
-  std::vector<std::string> programs;
-  for (const auto& name : profile.runtimes) {
-    programs.push_back(agent::find_runtime(name)->program);
-    if (tree.lookup(programs.back())) return name;
-  }
-  throw Error(ErrorKind::input,
-              fmt::format("agent '{}' needs a container runtime, and the base has none: looked for {}", profile.name,
-                          fmt::join(programs, ", ")),
-              "choose a base that brings one, such as moby-engine or podman on Fedora");
-}
-
 void put(ostree::Tree& tree, const agent::GeneratedFile& file) {
   if (S_ISDIR(file.meta.mode)) {
     tree.put_directory(file.path, file.meta);
@@ -103,9 +89,38 @@ Layer agent_layer(const recipe::Agent& wanted, const std::string& name, const lo
   return layer;
 }
 
+void refuse_conflicts(const std::vector<recipe::Agent>& agents) {
+  const auto findings = agent::check_choices(chosen_agents(agents));
+  if (!findings.empty()) throw Error(ErrorKind::input, agent::explain("the agents do not go together", findings));
+}
+
 }  // namespace
 
+std::vector<agent::Chosen> chosen_agents(const std::vector<recipe::Agent>& agents) {
+  std::vector<agent::Chosen> chosen;
+  for (const auto& wanted : agents) {
+    agent::Profile profile = agent::load_profile(wanted.profile);
+    const std::string runtime = wanted.runtime.value_or(profile.runtimes.front());
+    chosen.push_back({std::move(profile), settings_of(wanted, runtime, "")});
+  }
+  return chosen;
+}
+
+std::string choose_runtime(const recipe::Agent& wanted, const agent::Profile& profile, const ostree::Tree& tree) {
+  if (wanted.runtime) return *wanted.runtime;
+  std::vector<std::string> programs;
+  for (const auto& name : profile.runtimes) {
+    programs.push_back(agent::find_runtime(name)->program);
+    if (tree.lookup(programs.back())) return name;
+  }
+  throw Error(ErrorKind::input,
+              fmt::format("agent '{}' needs a container runtime, and the base has none: looked for {}", profile.name,
+                          fmt::join(programs, ", ")),
+              "choose a base that brings one, such as moby-engine or podman on Fedora");
+}
+
 std::vector<lock::Lock::AgentImage> resolve_agent_images(Context& context, const std::vector<recipe::Agent>& agents) {
+  refuse_conflicts(agents);
   std::vector<lock::Lock::AgentImage> images;
   for (const auto& wanted : agents) {
     const agent::Profile profile = agent::load_profile(wanted.profile);
@@ -116,6 +131,7 @@ std::vector<lock::Lock::AgentImage> resolve_agent_images(Context& context, const
 }
 
 std::vector<Layer> agent_layers(const std::vector<recipe::Agent>& agents, const lock::Lock& lock) {
+  refuse_conflicts(agents);
   std::vector<Layer> layers;
   for (const auto& wanted : agents) {
     const std::string name = agents.size() == 1 ? "agent" : "agent:" + wanted.profile.filename().string();

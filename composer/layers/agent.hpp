@@ -4,17 +4,27 @@
 #include <string>
 #include <vector>
 
+#include "agent/choices.hpp"
 #include "layers/layer.hpp"
 #include "lock/lock.hpp"
 #include "recipe/recipe.hpp"
 
 namespace compose::layers {
 
-// Asks where the images come from what their digests are now.
+// Asks where the images come from what their digests are now. Throws Error(input) when agents get in each other's way.
 std::vector<lock::Lock::AgentImage> resolve_agent_images(Context& context, const std::vector<recipe::Agent>& agents);
 
-// One layer an agent, in the recipe's order: "agent", or "agent:PROFILE" when there are several. Reads the profiles now.
-// Throws Error(input) when the lock does not pin an image that the recipe names.
+// The agents with their profiles, each under the runtime that the recipe says, else the first that the profile names.
+// Reads the profiles now.
+std::vector<agent::Chosen> chosen_agents(const std::vector<recipe::Agent>& agents);
+
+// Under what the recipe says, else under the first of the profile's runtimes that the tree has. Throws Error(input)
+// when it has none.
+std::string choose_runtime(const recipe::Agent& wanted, const agent::Profile& profile, const ostree::Tree& tree);
+
+// One layer an agent, in the recipe's order: "agent", or "agent:PROFILE" when there are several. Reads the profiles
+// now. Throws Error(input) when the lock does not pin an image that the recipe names, or when agents get in each
+// other's way.
 std::vector<Layer> agent_layers(const std::vector<recipe::Agent>& agents, const lock::Lock& lock);
 
 }  // namespace compose::layers

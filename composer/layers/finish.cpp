@@ -3,9 +3,11 @@
 #include <sys/stat.h>
 
 #include <fmt/format.h>
-#include <boost/algorithm/string/join.hpp>
 
+#include "agent/contract.hpp"
+#include "layers/agent.hpp"
 #include "layers/lint.hpp"
+#include "layers/tree_reader.hpp"
 #include "ostree/transaction.hpp"
 #include "support/error.hpp"
 
@@ -28,14 +30,29 @@ void relabel_added(Context& context, ostree::Tree& tree, const std::string& base
   });
 }
 
-void check_lint(Context& context, const std::string& base, const std::string& commit) {
-  const auto findings = lint(context.repository, base, commit);
-  if (findings.empty()) return;
-  std::string text =
-      fmt::format("the tree would not work on a host: {} problem{}", findings.size(), findings.size() == 1 ? "" : "s");
-  for (const auto& finding : findings)
-    text += fmt::format("\n  [{}] {}: {}\n    fix: {}", finding.id, finding.path, finding.problem, finding.fix);
-  throw Error(ErrorKind::input, text);
+// Everything that would fail on a host is told at once.
+void check_tree(Context& context, const std::string& base, const std::vector<recipe::Agent>& agents,
+                const std::string& commit) {
+  auto findings = lint(context.repository, base, commit);
+  const ostree::Tree tree(context.repository, commit);
+  const OstreeReader reader(tree);
+  const ostree::Tree base_tree(context.repository, base);  // by which the agent layers chose
+  auto chosen = chosen_agents(agents);
+  for (std::size_t index = 0; index < chosen.size(); ++index) {
+    chosen[index].settings.runtime = choose_runtime(agents[index], chosen[index].profile, base_tree);
+    for (auto& finding : agent::check_contract(chosen[index], reader)) findings.push_back(std::move(finding));
+  }
+  if (!findings.empty()) throw Error(ErrorKind::input, agent::explain("the tree would not work on a host", findings));
+}
+
+// What the contract is checked by, besides the tree.
+std::string describe(const std::vector<recipe::Agent>& agents) {
+  std::string text;
+  for (const auto& agent : agents) {
+    text += fmt::format("agent {} {}\n", agent::load_profile(agent.profile).digest, agent.runtime.value_or(""));
+    for (const auto& [name, choice] : agent.options) text += fmt::format("option {} {}\n", name, choice.value);
+  }
+  return text;
 }
 
 ostree::CommitMetadata metadata_of(Context& context, const Release& release, const std::string& base,
@@ -52,9 +69,9 @@ ostree::CommitMetadata metadata_of(Context& context, const Release& release, con
   return metadata;
 }
 
-std::string make(Context& context, const Release& release, const std::string& base, const sign::SecretKey& key,
-                 const std::string& previous) {
-  check_lint(context, base, previous);
+std::string make(Context& context, const Release& release, const std::string& base,
+                 const std::vector<recipe::Agent>& agents, const sign::SecretKey& key, const std::string& previous) {
+  check_tree(context, base, agents, previous);
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
   relabel_added(context, tree, base, previous);
@@ -68,13 +85,15 @@ std::string make(Context& context, const Release& release, const std::string& ba
 
 }  // namespace
 
-Layer finish_layer(const Release& release, const std::string& base, const sign::SecretKey& key) {
+Layer finish_layer(const Release& release, const std::string& base, const std::vector<recipe::Agent>& agents,
+                   const sign::SecretKey& key) {
   Layer layer;
   layer.name = "finish";
   layer.inputs = fmt::format("name {}\nversion {}\nref {}\nlock {}\nbase {}\nkey {}\n", release.name, release.version,
-                             release.ref, release.lock_digest, base, sign::to_base64(key.public_key()));
-  layer.make = [release, base, &key](Context& context, const std::string& previous) {
-    return make(context, release, base, key, previous);
+                             release.ref, release.lock_digest, base, sign::to_base64(key.public_key())) +
+                 describe(agents);
+  layer.make = [release, base, agents, &key](Context& context, const std::string& previous) {
+    return make(context, release, base, agents, key, previous);
   };
   return layer;
 }

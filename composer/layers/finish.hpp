@@ -2,8 +2,10 @@
 // The last layer: what makes a tree a release. Lint, labels, the public key, metadata, signature.
 
 #include <string>
+#include <vector>
 
 #include "layers/layer.hpp"
+#include "recipe/recipe.hpp"
 #include "sign/keys.hpp"
 
 namespace compose::layers {
@@ -15,8 +17,10 @@ struct Release {
   std::string lock_digest;
 };
 
-// `base` is the chain's first commit: what was added since is labelled and linted. Key and release are part of the
+// `base` is the chain's first commit: what was added since is labelled and linted. What the profiles of `agents` ask of
+// the host is checked against the whole tree: an overlay may bring what the base lacks. Key and release are part of the
 // layer's identity; the secret key itself is not kept anywhere.
-Layer finish_layer(const Release& release, const std::string& base, const sign::SecretKey& key);
+Layer finish_layer(const Release& release, const std::string& base, const std::vector<recipe::Agent>& agents,
+                   const sign::SecretKey& key);
 
 }  // namespace compose::layers

@@ -1,36 +1,19 @@
 #include "layers/lint.hpp"
 
-#include <map>
-#include <set>
-
-#include <fnmatch.h>
-
 #include <fmt/format.h>
-#include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/join.hpp>
-#include <boost/algorithm/string/split.hpp>
 
+#include "agent/systemd.hpp"
+#include "layers/tree_reader.hpp"
 #include "layers/users.hpp"
 #include "support/error.hpp"
 
 namespace compose::layers {
 namespace {
 
+using agent::Finding;
 using Findings = std::vector<Finding>;
 using Tree = ostree::Tree;
-
-std::vector<std::string> words_of(const std::string& line) {
-  std::vector<std::string> words;
-  boost::algorithm::split(words, line, boost::algorithm::is_any_of(" \t"), boost::algorithm::token_compress_on);
-  if (!words.empty() && words.front().empty()) words.erase(words.begin());
-  return words;
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  boost::algorithm::split(lines, text, boost::algorithm::is_any_of("\n"));
-  return lines;
-}
 
 std::vector<std::string> kernels(const Tree& tree) {
   std::vector<std::string> found;
@@ -75,48 +58,28 @@ void check_kernel(const Tree& tree, Findings& findings) {
   }
 }
 
-void check_tmpfiles_line(const std::string& path, const std::string& line, const Users& users, Findings& findings) {
-  const auto words = words_of(line);
-  if (words.size() < 5 || words[0].starts_with("#")) return;
+void check_tmpfiles_line(const std::string& path, const agent::TmpfilesLine& line, const Users& users,
+                         Findings& findings) {
   const auto check = [&](const std::string& name, const auto& ids, const char* what) {
     const bool number = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
-    if (name == "-" || name.empty() || number || name.starts_with("%") || ids.count(name) > 0) return;
+    if (name.empty() || number || name.starts_with("%") || ids.count(name) > 0) return;
     findings.push_back({"tmpfiles-unknown-owner", path,
                         fmt::format("'{}' names the {} '{}', which the tree does not know: '{}' is not created",
-                                    words[1], what, name, words[1]),
+                                    line.path, what, name, line.path),
                         "add it with sysusers.d, or use root"});
   };
   const auto plain = [](const std::string& name) { return name.starts_with(":") ? name.substr(1) : name; };
-  check(plain(words[3]), users.users, "user");
-  check(plain(words[4]), users.groups, "group");
+  check(plain(line.user), users.users, "user");
+  check(plain(line.group), users.groups, "group");
 }
 
 void check_tmpfiles(const Tree& tree, const Users& users, Findings& findings) {
   const std::string folder = "/usr/lib/tmpfiles.d";
   for (const auto& [name, kind] : tree.list(folder)) {
     if (kind != ostree::NodeKind::file || !name.ends_with(".conf")) continue;
-    for (const auto& line : lines_of(tree.read(folder + "/" + name)))
+    for (const auto& line : agent::tmpfiles_lines(tree.read(folder + "/" + name)))
       check_tmpfiles_line(folder + "/" + name, line, users, findings);
   }
-}
-
-// All preset rules in the order systemd reads them: by file name, a name of /etc hides the same one of /usr/lib.
-std::vector<std::pair<bool, std::string>> preset_rules(const Tree& tree) {
-  std::map<std::string, std::string> files;
-  for (const std::string folder : {"/usr/lib/systemd/system-preset", "/usr/etc/systemd/system-preset"}) {
-    for (const auto& [name, kind] : tree.list(folder)) {
-      if (kind == ostree::NodeKind::file && name.ends_with(".preset")) files[name] = folder + "/" + name;
-    }
-  }
-  std::vector<std::pair<bool, std::string>> rules;
-  for (const auto& [name, path] : files) {
-    for (const auto& line : lines_of(tree.read(path))) {
-      const auto words = words_of(line);
-      if (words.size() >= 2 && (words[0] == "enable" || words[0] == "disable"))
-        rules.emplace_back(words[0] == "enable", words[1]);
-    }
-  }
-  return rules;
 }
 
 bool is_unit(const std::string& name) {
@@ -128,23 +91,20 @@ bool is_unit(const std::string& name) {
 
 // A rule that names the unit itself says what its author wants; a catch-all ("disable *") says only that nobody thought
 // of it.
-bool named_by_preset(const std::vector<std::pair<bool, std::string>>& rules, const std::string& unit) {
-  for (const auto& [enable, pattern] : rules) {
-    if (::fnmatch(pattern.c_str(), unit.c_str(), 0) == 0) return pattern != "*";
-  }
-  return false;
+bool named_by_preset(const std::vector<agent::PresetRule>& rules, const std::string& unit) {
+  const auto rule = agent::preset_of(rules, unit);
+  return rule && rule->pattern != "*";
 }
 
 // systemd runs preset-all on the first boot of a machine without an id: a unit that was merely linked is off then.
 void check_presets(ostree::Repository& repository, const Tree& tree, const std::string& base, const std::string& commit,
                    Findings& findings) {
-  const auto rules = preset_rules(tree);
-  const std::string folder = "/usr/lib/systemd/system/";
+  const OstreeReader reader(tree);
+  const auto rules = agent::preset_rules(agent::HostTree(reader));
   ostree::for_each_added(repository, base, commit, [&](const std::string& path, const ostree::Node& node) {
-    if (!path.starts_with(folder) || node.kind != ostree::NodeKind::file) return;
-    const std::string name = path.substr(folder.size());
-    if (name.find('/') != std::string::npos || !is_unit(name) || tree.read(path).find("[Install]") == std::string::npos)
-      return;
+    if (!path.starts_with(agent::kUnitFolder) || node.kind != ostree::NodeKind::file) return;
+    const std::string name = path.substr(agent::kUnitFolder.size());
+    if (name.find('/') != std::string::npos || !is_unit(name) || !agent::can_be_enabled(tree.read(path))) return;
     if (named_by_preset(rules, name)) return;
     findings.push_back(
         {"unit-without-preset", path,

@@ -5,19 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "agent/finding.hpp"
 #include "ostree/tree.hpp"
 
 namespace compose::layers {
 
-struct Finding {
-  std::string id;  // stable: "etc-and-usr-etc"
-  std::string path;
-  std::string problem;  // why it fails on the host
-  std::string fix;      // what to do in the recipe or overlay
-};
-
 // Checks the tree of `commit`; `base` tells what was there before (units of the base are the base's business).
-std::vector<Finding> lint(ostree::Repository& repository, const std::string& base, const std::string& commit);
+std::vector<agent::Finding> lint(ostree::Repository& repository, const std::string& base, const std::string& commit);
 
 // The release of the tree's only kernel (the folder of /usr/lib/modules with a vmlinuz). Throws Error(input) unless
 // there is exactly one.

@@ -1,0 +1,27 @@
+#include "layers/tree_reader.hpp"
+
+namespace compose::layers {
+
+agent::TreeEntry OstreeReader::look(const std::string& path) const {
+  using Kind = agent::TreeEntry::Kind;
+  const auto node = tree_.lookup(path);
+  if (!node) return {};
+  const std::uint32_t mode = node->meta.mode & 07777U;
+  switch (node->kind) {
+    case ostree::NodeKind::file:
+      return {Kind::file, mode, {}};
+    case ostree::NodeKind::symlink:
+      return {Kind::symlink, mode, node->symlink_target};
+    case ostree::NodeKind::directory:
+      break;
+  }
+  return {Kind::directory, mode, {}};
+}
+
+std::vector<std::string> OstreeReader::names_in(const std::string& directory) const {
+  std::vector<std::string> names;
+  for (const auto& [name, kind] : tree_.list(directory)) names.push_back(name);
+  return names;
+}
+
+}  // namespace compose::layers
