@@ -132,6 +132,19 @@ Port read_port(Table table) {
   return port;
 }
 
+Promise read_promise(Table table) {
+  Promise promise;
+  const auto protocol = table.string("registers", [](std::string_view value) -> Problem {
+    if (value == "ecs") return std::nullopt;
+    return fmt::format("{} is no protocol that the boot test's control plane speaks: write \"ecs\", or leave it out",
+                       recipe::quoted(value));
+  });
+  promise.registers_with_ecs = protocol.has_value();
+  promise.metadata_option = table.string("metadata_option", problem_with_word).value_or("");
+  table.finish();
+  return promise;
+}
+
 Effect read_effect(Table& option, const std::string& key) {
   Effect effect;
   auto table = option.table(key);
@@ -264,6 +277,7 @@ Profile read_profile(Table root, const fs::path& folder) {
   profile.sysctls = read_list<Sysctl>(root, "sysctl", read_sysctl);
   profile.ports = read_list<Port>(root, "port", read_port);
   if (const auto options = root.table("option")) profile.options = read_options(*options);
+  if (const auto test = root.table("test")) profile.promise = read_promise(*test);
   root.finish();
   return profile;
 }

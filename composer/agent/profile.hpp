@@ -81,6 +81,13 @@ struct Option {
   Effect off;
 };
 
+// What a boot test may expect of a host with this agent.
+struct Promise {
+  // The agent speaks ECS's protocol: it registers, runs tasks, and ecs-init's rules decide who reaches its ports.
+  bool registers_with_ecs = false;
+  std::string metadata_option;  // the option that keeps tasks from the instance's metadata; empty: none does
+};
+
 struct Profile {
   fs::path file;       // for messages
   std::string digest;  // of the file's text
@@ -112,6 +119,7 @@ struct Profile {
   std::vector<Sysctl> sysctls;
   std::vector<Port> ports;
   std::vector<Option> options;  // sorted by name
+  Promise promise;
 };
 
 // Reads FOLDER/agent.toml and the templates beside it. Throws Error(input) with every problem on a line of its own

@@ -6,9 +6,9 @@
 #include <boost/filesystem/operations.hpp>
 #include <nlohmann/json.hpp>
 
-#include "agent/profile.hpp"
 #include "boot/boot_test.hpp"
 #include "build/signing_key.hpp"
+#include "cli/expectations.hpp"
 #include "cli/recipe_option.hpp"
 #include "support/error.hpp"
 
@@ -42,17 +42,6 @@ boot::BootTest common_part(const TestOptions& options, const Common& common) {
   return test;
 }
 
-// What a recipe promises of its image is what the test expects of the guest.
-void expect_agent(boot::BootTest& test, const recipe::Agent& wanted) {
-  const agent::Profile profile = agent::load_profile(wanted.profile);
-  test.cluster = wanted.cluster.value_or(profile.default_cluster) + "-under-test";  // user data's word, not the image's
-  test.container = profile.container;
-  test.image = profile.image_name;
-  for (const auto& directory : profile.directories) {
-    test.directories.push_back({directory.path, directory.mode, directory.owner + ":" + directory.group});
-  }
-}
-
 // Builds what is not built yet, and tests exactly that.
 boot::BootTest test_of_recipe(const TestOptions& options, const Common& common, Events& events) {
   const recipe::Recipe recipe = recipe::load(options.target);
@@ -69,7 +58,7 @@ boot::BootTest test_of_recipe(const TestOptions& options, const Common& common, 
   test.commit = built.commit;
   test.ref = built.ref;
   test.stateroot = recipe.disk.stateroot;
-  expect_agent(test, recipe.agents.front());
+  expect_agents(test, recipe.agents, ostree::Tree(workspace.repository(), built.commit));
   return test;
 }
 
