@@ -92,7 +92,7 @@ describe_system() {
   ostree admin status 2>&1 | each_line 'fact status'
   fact datasource "$(cat /run/cloud-init/cloud-id 2>&1)"
   cut -d : -f 6 /etc/passwd | sort -u | while IFS= read -r home; do
-    grep -qsF "$public_key" "$home/.ssh/authorized_keys" && fact authorized "$home"
+    grep -qsxF "$public_key" "$home/.ssh/authorized_keys" && fact authorized "$home"
   done
 }
 

@@ -36,7 +36,9 @@ constexpr Entry commands[] = {
      add_build},
     {"test", "Boot an image and wait until its agent has registered",
      "atomic-compose test recipes/demo.toml\n  atomic-compose test recipes/demo.toml --firmware uefi "
-     "--second-deployment",
+     "--second-deployment\n"
+     "  atomic-compose test recipes/demo.toml --datasource ec2 --user-data script --bus nvme\n"
+     "  atomic-compose test recipes/*.toml --junit boot-tests.xml",
      add_test},
     {"keygen", "Make an Ed25519 signing key", "atomic-compose keygen release.key", add_keygen},
 };

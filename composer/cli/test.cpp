@@ -7,16 +7,18 @@
 #include <nlohmann/json.hpp>
 
 #include "boot/boot_test.hpp"
+#include "boot/junit.hpp"
 #include "build/signing_key.hpp"
 #include "cli/expectations.hpp"
 #include "cli/recipe_option.hpp"
 #include "support/error.hpp"
+#include "support/file.hpp"
 
 namespace compose::cli {
 namespace {
 
 struct TestOptions {
-  fs::path target;
+  std::vector<fs::path> targets;
   std::string firmware = "bios";
   bool second_deployment = false;
   unsigned timeout_s = 300;
@@ -26,9 +28,16 @@ struct TestOptions {
   std::string datasource = "nocloud";
   std::string user_data = "cloud-config";
   bool restart_control_plane = false;
+  fs::path junit;
 };
 
-boot::BootTest common_part(const TestOptions& options, const Common& common) {
+// One RECIPE or IMAGE, and where its logs go.
+struct Target {
+  fs::path path;
+  fs::path logs;
+};
+
+boot::BootTest common_part(const TestOptions& options, const Target& target) {
   boot::BootTest test;
   test.firmware = options.firmware == "uefi" ? boot::Firmware::uefi : boot::Firmware::bios;
   test.bus = options.bus == "nvme" ? boot::Bus::nvme : boot::Bus::virtio;
@@ -37,52 +46,156 @@ boot::BootTest common_part(const TestOptions& options, const Common& common) {
   test.restart_control_plane = options.restart_control_plane;
   test.second_deployment = options.second_deployment;
   test.timeout = std::chrono::seconds(options.timeout_s);
-  test.log_directory = options.logs.empty() ? common.out / ("boot-" + options.firmware) : options.logs;
+  test.log_directory = target.logs;
   if (options.grow_gib > 0) test.disk_size_bytes = options.grow_gib << 30U;
   return test;
 }
 
+void add_task(boot::BootTest& test, const recipe::TestTask& wanted) {
+  boot::Task task;
+  task.image = wanted.image.value_or(test.image);
+  task.command = wanted.command;
+  task.container_port = wanted.container_port;
+  task.host_port = wanted.host_port;
+  task.cpus = wanted.cpu_units / 1024.0;
+  task.memory_mib = wanted.memory_mib;
+  test.task = task;
+}
+
+// The recipe's own [test].
+void add_assertions(boot::BootTest& test, const recipe::Test& wanted) {
+  for (const std::string& unit : wanted.units) test.assertions.push_back(boot::unit_is_active(unit));
+  for (const auto& port : wanted.ports) test.assertions.push_back(boot::port_is_open(port.protocol, port.number));
+  for (const auto& file : wanted.files) {
+    test.assertions.push_back(boot::file_is_there(file.path, file.mode, file.owner));
+  }
+  for (const std::string& command : wanted.commands) test.assertions.push_back(boot::command_succeeds(command));
+  if (wanted.task) add_task(test, *wanted.task);
+}
+
 // Builds what is not built yet, and tests exactly that.
-boot::BootTest test_of_recipe(const TestOptions& options, const Common& common, Events& events) {
-  const recipe::Recipe recipe = recipe::load(options.target);
-  if (recipe.agents.empty())
-    throw Error(ErrorKind::input, fmt::format("'{}' has no [agent]: nothing would register", options.target.string()));
+boot::BootTest test_of_recipe(const TestOptions& options, const Target& target, const Common& common, Events& events) {
+  const recipe::Recipe recipe = recipe::load(target.path);
+  if (recipe.test.task && recipe.agents.empty())
+    throw Error(ErrorKind::input, fmt::format("'{}' has a [test.task] but no [agent] to run it", target.path.string()));
   build::Workspace workspace = open_workspace(common, events);
   const lock::Lock lock = lock_of(recipe, workspace, events);
   const sign::SecretKey key = build::signing_key(recipe.sign, events);
   const build::BuildReport built =
       build::run_build(recipe, lock, key, workspace, {common.workspace, common.out, build::Goal::disk}, events);
-  boot::BootTest test = common_part(options, common);
+  boot::BootTest test = common_part(options, target);
   test.disk = built.disks.front().path;
   test.format = built.disks.front().format;
   test.commit = built.commit;
   test.ref = built.ref;
   test.stateroot = recipe.disk.stateroot;
   expect_agents(test, recipe.agents, ostree::Tree(workspace.repository(), built.commit));
+  if (!test.expects_registration) test.restart_control_plane = false;
+  add_assertions(test, recipe.test);
   return test;
 }
 
-boot::BootTest test_of_image(const TestOptions& options, const Common& common) {
-  boot::BootTest test = common_part(options, common);
-  test.disk = options.target;
-  test.format = options.target.extension() == ".qcow2" ? "qcow2" : "raw";
+boot::BootTest test_of_image(const TestOptions& options, const Target& target) {
+  boot::BootTest test = common_part(options, target);
+  test.disk = target.path;
+  test.format = target.path.extension() == ".qcow2" ? "qcow2" : "raw";
   test.cluster = "under-test";
   return test;
 }
 
-int test_target(const TestOptions& options, const Common& common) {
-  const auto events = common.make_events();
-  const boot::BootTest test =
-      options.target.extension() == ".toml" ? test_of_recipe(options, common, *events) : test_of_image(options, common);
-  const boot::BootReport report = boot::run_boot_test(test, *events);
-  if (common.json) {
-    fmt::print("{}\n", boot::to_json(report).dump());
-    if (!report.passed) fmt::print(stderr, "{}", boot::describe(report));
-  } else {
-    fmt::print("{}", boot::describe(report));
+// With several targets each has a folder of its own, by its name; a name that comes again gets a number.
+std::vector<Target> targets_of(const TestOptions& options, const Common& common) {
+  const fs::path logs = options.logs.empty() ? common.out / ("boot-" + options.firmware) : options.logs;
+  if (options.targets.size() == 1) return {{options.targets.front(), logs}};
+  std::vector<Target> targets;
+  std::map<std::string, unsigned> seen;
+  for (const fs::path& path : options.targets) {
+    const std::string name = path.stem().string();
+    const unsigned number = ++seen[name];
+    targets.push_back({path, logs / (number == 1 ? name : fmt::format("{}-{}", name, number))});
   }
-  if (!report.passed) fmt::print(stderr, "hint: the logs are in {}\n", test.log_directory.string());
-  return report.passed ? 0 : static_cast<int>(ErrorKind::failed);
+  return targets;
+}
+
+// What became of one target.
+struct Outcome {
+  Target target;
+  std::optional<boot::BootReport> report;
+  std::optional<Error> error;
+
+  int exit_code() const {
+    if (error) return static_cast<int>(error->kind());
+    return report->passed ? 0 : static_cast<int>(ErrorKind::failed);
+  }
+
+  nlohmann::json json() const {
+    nlohmann::json json = report
+                              ? boot::to_json(*report)
+                              : nlohmann::json{{"passed", false}, {"error", error->what()}, {"exit_code", exit_code()}};
+    json["target"] = target.path.string();
+    json["logs"] = target.logs.string();
+    return json;
+  }
+};
+
+Outcome test_target(const TestOptions& options, const Target& target, const Common& common, Events& events) {
+  try {
+    const boot::BootTest test = target.path.extension() == ".toml" ? test_of_recipe(options, target, common, events)
+                                                                   : test_of_image(options, target);
+    return {target, boot::run_boot_test(test, events), std::nullopt};
+  } catch (const Error& error) {
+    return {target, std::nullopt, error};
+  }
+}
+
+void print_text(const Outcome& outcome, std::FILE* to) {
+  if (outcome.error) {
+    fmt::print(stderr, "{}", outcome.error->explain());
+    return;
+  }
+  fmt::print(to, "{}", boot::describe(*outcome.report));
+  if (!outcome.report->passed) fmt::print(stderr, "hint: the logs are in {}\n", outcome.target.logs.string());
+}
+
+void print_outcome(const Outcome& outcome, const Common& common, bool one_of_several) {
+  if (!common.json) {
+    if (one_of_several) fmt::print("{}\n", outcome.target.path.string());
+    return print_text(outcome, stdout);
+  }
+  if (outcome.error || !outcome.report->passed) print_text(outcome, stderr);
+}
+
+void write_junit(const fs::path& file, const std::vector<Outcome>& outcomes) {
+  std::vector<boot::Tested> tested;
+  for (const Outcome& outcome : outcomes) {
+    tested.push_back(
+        {outcome.target.path.stem().string(), outcome.report, outcome.error ? outcome.error->what() : std::string()});
+  }
+  write_file_atomically(file, boot::to_junit(tested));
+}
+
+void print_json(const std::vector<Outcome>& outcomes, bool passed) {
+  if (outcomes.size() == 1) return fmt::print("{}\n", outcomes.front().json().dump());
+  nlohmann::json results = nlohmann::json::array();
+  for (const Outcome& outcome : outcomes) results.push_back(outcome.json());
+  fmt::print("{}\n", nlohmann::json{{"passed", passed}, {"results", std::move(results)}}.dump());
+}
+
+// All of them, whatever becomes of one; the first failure's exit code.
+int test_all(const TestOptions& options, const Common& common) {
+  const auto events = common.make_events();
+  std::vector<Outcome> outcomes;
+  int exit_code = 0;
+  for (const Target& target : targets_of(options, common)) {
+    outcomes.push_back(test_target(options, target, common, *events));
+    const Outcome& outcome = outcomes.back();
+    if (exit_code == 0) exit_code = outcome.exit_code();
+    if (options.targets.size() == 1 && outcome.error && options.junit.empty()) throw Error(*outcome.error);
+    print_outcome(outcome, common, options.targets.size() > 1);
+  }
+  if (!options.junit.empty()) write_junit(options.junit, outcomes);
+  if (common.json) print_json(outcomes, exit_code == 0);
+  return exit_code;
 }
 
 }  // namespace
@@ -90,8 +203,8 @@ int test_target(const TestOptions& options, const Common& common) {
 Action add_test(CLI::App& command) {
   auto options = std::make_shared<TestOptions>();
   command
-      .add_option("RECIPE|IMAGE", options->target,
-                  "A recipe (*.toml), which is built first, or a disk image (raw, qcow2)")
+      .add_option("RECIPE|IMAGE", options->targets,
+                  "Recipes (*.toml), which are built first, or disk images (raw, qcow2): one after the other")
       ->required();
   command.add_option("--firmware", options->firmware, "What boots it")
       ->check(CLI::IsMember({"bios", "uefi"}))
@@ -112,9 +225,13 @@ Action add_test(CLI::App& command) {
   command.add_flag("--second-deployment", options->second_deployment,
                    "Then deploy once more in the guest, reboot, and wait again");
   command.add_option("--timeout", options->timeout_s, "Seconds for each boot")->capture_default_str();
-  command.add_option("--logs", options->logs, "Where console, requests and report go (default: OUT/boot-FIRMWARE)");
+  command.add_option(
+      "--logs", options->logs,
+      "Where console, requests and report go (default: OUT/boot-FIRMWARE; with several targets each has a "
+      "folder in it)");
+  command.add_option("--junit", options->junit, "Write the outcome as JUnit XML to this file");
   command.add_option("--grow", options->grow_gib, "Give the machine a disk of so many GiB, to see the image grow");
-  return [options](const Common& common) { return test_target(*options, common); };
+  return [options](const Common& common) { return test_all(*options, common); };
 }
 
 }  // namespace compose::cli

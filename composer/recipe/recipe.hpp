@@ -77,6 +77,36 @@ struct Sign {
   std::optional<fs::path> key_file;
 };
 
+// What `atomic-compose test` looks for in the running host, beside what it always does.
+struct TestPort {
+  std::string protocol;  // "tcp" or "udp"
+  std::uint16_t number = 0;
+};
+
+struct TestFile {
+  std::string path;
+  std::optional<unsigned> mode;      // permission bits
+  std::optional<std::string> owner;  // "USER:GROUP"
+};
+
+// A task for the agent to run: one container on the bridge network.
+struct TestTask {
+  std::optional<std::string> image;  // absent: the agent's own
+  std::vector<std::string> command;  // empty: the image's
+  std::uint16_t container_port = 80;
+  std::uint16_t host_port = 8099;
+  unsigned cpu_units = 256;  // of 1024 for each processor
+  unsigned memory_mib = 128;
+};
+
+struct Test {
+  std::vector<std::string> units;  // have to be active
+  std::vector<TestPort> ports;     // somebody has to listen
+  std::vector<TestFile> files;
+  std::vector<std::string> commands;  // one line each for the host's bash
+  std::optional<TestTask> task;
+};
+
 struct Recipe {
   fs::path file;  // absolute, as all paths here
   std::string name;
@@ -88,6 +118,7 @@ struct Recipe {
   std::vector<Overlay> overlays;
   Disk disk;
   Sign sign;
+  Test test;
 };
 
 }  // namespace compose::recipe

@@ -89,6 +89,7 @@ Recipe read_recipe(Table root, const FileAccess& files) {
   for (const Table& table : root.tables("overlay")) recipe.overlays.push_back(read_overlay(table, files));
   if (auto table = root.table("disk")) recipe.disk = read_disk(*table);
   if (auto table = root.table("sign")) recipe.sign = read_sign(*table, files);
+  if (auto table = root.table("test")) recipe.test = read_test(*table);
   root.unavailable("packages", "[packages] is not available in this version: remove it");
   root.unavailable("publish", "[publish] is not available in this version: remove it");
   root.finish();

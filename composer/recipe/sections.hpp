@@ -13,6 +13,7 @@ Recipe read_recipe(Table root, const FileAccess& files);
 
 Base read_base(Table table, const FileAccess& files);
 Agent read_agent(Table table, const FileAccess& files);
+Test read_test(Table table);
 
 // For the values, which are absolute where messages are as relative as the recipe.
 fs::path absolute(const fs::path& path, const FileAccess& files);

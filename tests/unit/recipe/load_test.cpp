@@ -112,6 +112,44 @@ key = "file:keys/image.key"
   CHECK_FALSE(recipe.sign.key_environment);
 }
 
+TEST_CASE("what a recipe's test looks for is read, with defaults for a task") {
+  const Recipe recipe = parse(kNames + kBase + R"(
+[test]
+units = ["sshd.service", "getty@tty1.service"]
+ports = ["22", "tcp/80", "udp/53"]
+[[test.file]]
+path = "/etc/motd"
+[[test.file]]
+path = "/var/lib/x"
+mode = "0700"
+owner = "root:adm"
+[[test.command]]
+run = "systemctl --failed | grep -q '^0'"
+[test.task]
+command = ["serve", "80", "60"]
+host-port = 8080
+cpu = 512
+)",
+                              "recipes/demo.toml", files_of({}));
+  CHECK(recipe.test.units == std::vector<std::string>{"sshd.service", "getty@tty1.service"});
+  REQUIRE(recipe.test.ports.size() == 3);
+  CHECK(recipe.test.ports[0].protocol == "tcp");
+  CHECK(recipe.test.ports[0].number == 22);
+  CHECK(recipe.test.ports[2].protocol == "udp");
+  REQUIRE(recipe.test.files.size() == 2);
+  CHECK(recipe.test.files[0].path == "/etc/motd");
+  CHECK_FALSE(recipe.test.files[0].mode);
+  CHECK(recipe.test.files[1].mode == 0700U);
+  CHECK(recipe.test.files[1].owner == "root:adm");
+  CHECK(recipe.test.commands == std::vector<std::string>{"systemctl --failed | grep -q '^0'"});
+  REQUIRE(recipe.test.task);
+  CHECK_FALSE(recipe.test.task->image);
+  CHECK(recipe.test.task->container_port == 80);
+  CHECK(recipe.test.task->host_port == 8080);
+  CHECK(recipe.test.task->cpu_units == 512);
+  CHECK(recipe.test.task->memory_mib == 128);
+}
+
 TEST_CASE("an Ed25519 key is given as itself or in a file") {
   const auto key = [](const std::string& value) {
     const std::string text = kNames + "[base]\nrepo = \"r\"\nref = \"a\"\nverify = { ed25519 = \"" + value + "\" }\n";
