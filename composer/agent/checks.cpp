@@ -68,6 +68,7 @@ Problem problem_with_directory_path(std::string_view value) {
 }
 
 Problem problem_with_host_path(std::string_view value) {
+  if (value == "/") return std::nullopt;
   return problem_with_path_below(value, {"/"}, "that begins with '/'");
 }
 
@@ -98,8 +99,18 @@ Problem problem_with_text(std::string_view value) {
 }
 
 Problem problem_with_file_name(std::string_view value) {
-  if (!value.starts_with('.') && consists_of(value, "._-@")) return std::nullopt;
-  return fmt::format("{} is not the name of a file in the profile's folder", quoted(value));
+  constexpr std::string_view shared = "../common/";
+  const std::string_view name = value.starts_with(shared) ? value.substr(shared.size()) : value;
+  if (!name.starts_with('.') && consists_of(name, "._-@")) return std::nullopt;
+  return fmt::format("{} is not the name of a file in the profile's folder or in ../common", quoted(value));
+}
+
+Problem problem_with_propagation(std::string_view value) {
+  if (value == "rslave" || value == "rshared") return std::nullopt;
+  return fmt::format(
+      "{} is not a way to pass mounts on: write \"rslave\" (the container sees the host's), \"rshared\" (and the host "
+      "the container's), or leave it out",
+      quoted(value));
 }
 
 }  // namespace compose::agent

@@ -19,7 +19,8 @@ Problem problem_with_unit(std::string_view value);            // "docker.socket"
 Problem problem_with_sysctl(std::string_view value);          // "net.ipv4.ip_forward"
 Problem problem_with_argument(std::string_view value);        // one of a command in a unit: needs no quoting there
 Problem problem_with_text(std::string_view value);            // one line for people
-Problem problem_with_file_name(std::string_view value);       // in the profile's own folder
+Problem problem_with_file_name(std::string_view value);       // in the profile's own folder, or "../common/NAME"
+Problem problem_with_propagation(std::string_view value);     // "rslave", "rshared"
 
 // "0755" -> 0755; 0 for what problem_with_mode() refuses.
 std::uint32_t mode_of(const std::string& value);

@@ -106,6 +106,7 @@ Bind read_bind(Table table) {
   bind.read_only = table.boolean("read_only").value_or(false);
   bind.optional = table.boolean("optional").value_or(false);
   bind.runtime = read_runtime(table);
+  bind.propagation = table.string("propagation", problem_with_propagation).value_or("");
   table.finish();
   return bind;
 }
@@ -193,9 +194,9 @@ TemplateFile read_file_entry(Table table, const fs::path& folder) {
   file.path = table.required_string("path", "where the file goes", problem_with_shipped_path);
   file.mode = read_mode(table, file.mode);
   file.runtime = read_runtime(table);
-  const std::string name =
-      table.required_string("template", "the file's text, in the profile's folder", problem_with_file_name);
-  file.source = folder / name;
+  const std::string name = table.required_string("template", "the file's text, in the profile's folder or in ../common",
+                                                 problem_with_file_name);
+  file.source = (folder / name).lexically_normal();
   table.finish();
   if (name.empty() || problem_with_file_name(name)) return file;
   if (!fs::is_regular_file(file.source)) {

@@ -41,6 +41,7 @@ struct Bind {
   bool read_only = false;
   bool optional = false;  // left out where the host does not have it when the agent starts
   std::string runtime;
+  std::string propagation;  // of mounts: "rslave", "rshared"; empty: none
 };
 
 // Something that the tree has to have already.

@@ -24,7 +24,10 @@ GeneratedFile file_of(const std::string& path, std::uint32_t mode, std::string c
 }
 
 std::string volume_of(const Bind& bind) {
-  return fmt::format("{}:{}{}", bind.source, bind.target, bind.read_only ? ":ro" : "");
+  std::vector<std::string> options;
+  if (bind.read_only) options.emplace_back("ro");
+  if (!bind.propagation.empty()) options.push_back(bind.propagation);
+  return fmt::format("{}:{}{}{}", bind.source, bind.target, options.empty() ? "" : ":", fmt::join(options, ","));
 }
 
 const Effect& effect_of(const Profile& profile, const Settings& settings, const Option& option) {

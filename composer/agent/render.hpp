@@ -40,7 +40,7 @@ std::vector<GeneratedFile> render(const Profile& profile, const Settings& settin
 //   runtime runtime_program runtime_socket runtime_socket_unit runtime_service bridge
 //   run_arguments   of `RUNTIME run`: options, binds that are always there, environment; continued lines
 //   command         what follows the image: words
-//   optional_binds  lines "SOURCE SOURCE:TARGET[:ro]"
+//   optional_binds  lines "SOURCE SOURCE:TARGET[:ro]", for the runtime's --volume
 //   settings        lines NAME=VALUE: what the options say, then the recipe
 //   option.NAME     "true" or "false"
 std::map<std::string, std::string> template_values(const Profile& profile, const Settings& settings);

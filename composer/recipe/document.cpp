@@ -153,6 +153,11 @@ void merge(toml::table& own, toml::table&& included) {
       merge(*mine->as_table(), std::move(*value.as_table()));
     } else if (is_list_of_sections(*mine) && is_list_of_sections(value)) {
       prepend(*mine->as_array(), std::move(*value.as_array()));
+    } else if (is_list_of_sections(*mine) && is_section(value)) {
+      mine->as_array()->insert(mine->as_array()->cbegin(), std::move(*value.as_table()));
+    } else if (is_section(*mine) && is_list_of_sections(value)) {
+      value.as_array()->push_back(std::move(*mine->as_table()));
+      own.insert_or_assign(key.str(), std::move(*value.as_array()));
     }
   }
 }

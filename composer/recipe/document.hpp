@@ -102,9 +102,10 @@ class Document {
   // To be called once: the table's copies know together which keys were asked for, another root() does not.
   Table root();
 
-  // Puts the values of `included` below those here: [tables] merge key by key, [[tables]] come before those here, and
-  // of anything else (all that stands to the right of a '=') the value here wins. Values keep their place for messages.
-  // Of the keys in `alternatives` of the table `table`, one here hides all of them there. Call before root().
+  // Puts the values of `included` below those here: [tables] merge key by key, [[tables]] come before those here (a
+  // [table] beside [[tables]] of its name is one of them), and of anything else (all that stands to the right of a '=')
+  // the value here wins. Values keep their place for messages. Of the keys in `alternatives` of the
+  // table `table`, one here hides all of them there. Call before root().
   void include(Document included, const std::string& table, const std::vector<std::string>& alternatives);
   // Removes a key of the top level.
   void remove(const std::string& key);

@@ -136,7 +136,7 @@ TEST_CASE("no rule is broken by a profile of the project on the demo's base") {
   auto repository = ostree::Repository::open(base);
   const ostree::Tree tree(repository, repository.resolve("debian-atomic/12/x86_64/base").value());
   const OstreeReader reader(tree);
-  for (const std::string name : {"ecs"}) {
+  for (const std::string name : {"ecs", "k3s", "ssm"}) {
     for (const std::string runtime : {"docker", "podman"}) {
       agent::Chosen chosen{agent::load_profile(kSource / "agent-layer" / name), {}};
       chosen.settings.runtime = runtime;

@@ -79,9 +79,9 @@ inline MemoryTree good_host() {
   for (const char* name : {"bin", "sbin", "lib", "lib64"})
     tree.link(std::string("/") + name, std::string("usr/") + name);
   for (const char* name : {"mnt", "opt", "srv"}) tree.link(std::string("/") + name, std::string("var/") + name);
-  for (const char* name : {"docker", "podman", "cloud-init", "lsblk", "nsenter"})
+  for (const char* name : {"docker", "podman", "cloud-init", "lsblk", "nsenter", "mount", "sudo"})
     tree.program(std::string("/usr/bin/") + name);
-  tree.program("/usr/sbin/sysctl");
+  for (const char* name : {"sysctl", "useradd"}) tree.program(std::string("/usr/sbin/") + name);
   tree.link("/usr/sbin/iptables", "/etc/alternatives/iptables");
   tree.link("/usr/etc/alternatives/iptables", "/usr/sbin/iptables-nft");
   tree.link("/usr/sbin/iptables-nft", "xtables-nft-multi");

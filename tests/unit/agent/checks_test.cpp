@@ -38,6 +38,12 @@ TEST_CASE("names, texts and template names are plain") {
   for (const char* word : {"", "-x", ".x", "a/b", "a b"}) CHECK(problem_with_word(word));
   CHECK_FALSE(problem_with_text("Amazon ECS agent"));
   for (const char* text : {"a\nb", "A=1"}) CHECK(problem_with_text(text));
-  CHECK_FALSE(problem_with_file_name("ecs-agent.service"));
-  for (const char* name : {"", "../x", ".x", "a/b", "/etc/passwd"}) CHECK(problem_with_file_name(name));
+  for (const char* name : {"ecs-agent.service", "../common/run"}) CHECK_FALSE(problem_with_file_name(name));
+  for (const char* name : {"", "../x", ".x", "a/b", "/etc/passwd", "../common/", "../common/.x", "../common/a/b"})
+    CHECK(problem_with_file_name(name));
+}
+
+TEST_CASE("a path of the host is its root or a plain path") {
+  for (const char* path : {"/", "/run", "/etc/x"}) CHECK_FALSE(problem_with_host_path(path));
+  for (const char* path : {"", "run", "//", "/run/", "/../x"}) CHECK(problem_with_host_path(path));
 }

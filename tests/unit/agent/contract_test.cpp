@@ -22,7 +22,7 @@ const fs::path kSource = SOURCE_DIR;
 
 Bind bind_of(const std::string& source, const std::string& target, bool read_only = false, bool optional = false,
              const std::string& runtime = "") {
-  return {source, target, read_only, optional, runtime};
+  return {source, target, read_only, optional, runtime, ""};
 }
 
 Profile small_profile() {
@@ -255,7 +255,7 @@ TEST_CASE("a socket that nothing starts, a preset of the profile's own and an ea
 }
 
 TEST_CASE("no rule is broken by a profile of the project on a good host") {
-  const std::string name = GENERATE("ecs");
+  const std::string name = GENERATE("ecs", "k3s", "ssm");
   const std::string runtime = GENERATE("docker", "podman");
   Chosen chosen{load_profile(kSource / "agent-layer" / name), {}};
   chosen.settings.runtime = runtime;

@@ -13,10 +13,15 @@
 #include "agent/render.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
+#include "support/host_root.hpp"
 #include "support/process.hpp"
 
 using namespace compose;
 using namespace compose::agent;
+using tests::as_text;
+using tests::HostRoot;
+using tests::installed;
+using tests::put;
 
 namespace {
 
@@ -35,15 +40,6 @@ std::vector<GeneratedFile> rendered(const Settings& settings = some_settings()) 
   return render(load_profile(kSource / "agent-layer/ecs"), settings);
 }
 
-std::string as_text(const std::vector<GeneratedFile>& files) {
-  std::string text;
-  for (const GeneratedFile& file : files) {
-    text += fmt::format("==> {:o} {}:{} {}{}\n{}", file.meta.mode, file.meta.uid, file.meta.gid, file.path,
-                        file.symlink_target.empty() ? "" : " -> " + file.symlink_target, file.content);
-  }
-  return text;
-}
-
 std::string content_of(const std::string& path) {
   for (const GeneratedFile& file : rendered()) {
     if (file.path == path) return file.content;
@@ -51,71 +47,6 @@ std::string content_of(const std::string& path) {
   FAIL("the profile does not add " << path);
   throw;
 }
-
-void put(const fs::path& path, const std::string& content, mode_t mode = 0644) {
-  fs::create_directories(path.parent_path());
-  write_file_atomically(path, content, mode);
-}
-
-bool installed(const std::string& program) { return run({"sh", "-c", "command -v " + program}).exit_code == 0; }
-
-// A host's root with the units that matter to the agent's place in the boot order.
-struct Root {
-  TemporaryDirectory directory{fs::temp_directory_path(), "root-"};
-
-  explicit Root(bool with_cloud_init) {
-    unit("basic.target", "[Unit]\n");
-    unit("multi-user.target", "[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n");
-    for (const char* target : {"sysinit.target", "sockets.target", "network-online.target", "shutdown.target"})
-      unit(target, "[Unit]\n");
-    unit("docker.socket", "[Socket]\nListenStream=/run/docker.sock\n");
-    unit("docker.service",
-         "[Unit]\nAfter=network-online.target "
-         "docker.socket\nRequires=docker.socket\n[Service]\nExecStart=/usr/bin/docker\n");
-    if (with_cloud_init) add_cloud_init();
-    for (const char* name : {"usr/bin/docker", "usr/bin/systemctl"}) put(path(name), "#!/bin/sh\n", 0755);
-    for (const GeneratedFile& file : rendered()) add(file);
-    fs::create_symlink("usr/lib", path("lib"));
-  }
-
-  fs::path path(const std::string& name) const { return directory.path() / name; }
-  void unit(const std::string& name, const std::string& text) const {
-    put(path("usr/lib/systemd/system/" + name), text);
-  }
-  void want(const std::string& target, const std::string& name) const {
-    fs::create_directories(path("etc/systemd/system/" + target + ".wants"));
-    fs::create_symlink("/usr/lib/systemd/system/" + name, path("etc/systemd/system/" + target + ".wants/" + name));
-  }
-
-  // The ordering of Debian's and Fedora's cloud-init packages.
-  void add_cloud_init() const {
-    const std::string oneshot = "[Service]\nType=oneshot\nExecStart=/usr/bin/docker\n";
-    unit("cloud-init.target", "[Unit]\nAfter=multi-user.target\n");
-    unit("cloud-init.service",
-         "[Unit]\nDefaultDependencies=no\nBefore=network-online.target sysinit.target\n" + oneshot);
-    unit("cloud-final.service",
-         "[Unit]\nAfter=network-online.target multi-user.target\nWants=network-online.target\n" + oneshot);
-    want("multi-user.target", "cloud-init.target");
-    want("cloud-init.target", "cloud-init.service");
-    want("cloud-init.target", "cloud-final.service");
-  }
-
-  void add(const GeneratedFile& file) const {
-    const fs::path target = path(boost::algorithm::replace_first_copy(file.path, "/usr/etc/", "/etc/"));
-    if (S_ISLNK(file.meta.mode)) {
-      fs::create_directories(target.parent_path());
-      fs::create_symlink(file.symlink_target, target);
-    } else if (S_ISREG(file.meta.mode)) {
-      put(target, file.content, file.meta.mode & 07777U);
-    }
-  }
-
-  std::string verify() const {
-    return run({"systemd-analyze", "verify", "--man=no", "--root=" + directory.path().string(), "multi-user.target",
-                "ecs-agent.service"})
-        .err;
-  }
-};
 
 }  // namespace
 
@@ -132,17 +63,17 @@ TEST_CASE("the ECS agent's unit has no ordering cycle, with cloud-init and witho
     return;
   }
   const bool with_cloud_init = GENERATE(true, false);
-  const Root root(with_cloud_init);
-  CHECK(root.verify() == "");
+  const HostRoot root(rendered(), with_cloud_init);
+  CHECK(root.verify("ecs-agent.service") == "");
 }
 
 TEST_CASE("without the order after multi-user.target there would be a cycle") {
   if (!installed("systemd-analyze")) return;
-  const Root root(true);
+  const HostRoot root(rendered(), true);
   const std::string text = content_of("/usr/lib/systemd/system/ecs-agent-start.service");
   root.unit("ecs-agent-start.service",
             boost::algorithm::replace_all_copy(text, " multi-user.target cloud-final", " cloud-final"));
-  const std::string message = root.verify();
+  const std::string message = root.verify("ecs-agent.service");
   CAPTURE(message);
   CHECK(message.find("ordering cycle") != std::string::npos);
 }

@@ -123,3 +123,107 @@ TEST_CASE("a folder without agent.toml is an error that names the file") {
   const TemporaryDirectory folder(fs::temp_directory_path(), "profile-");
   CHECK_THROWS_AS(load_profile(folder.path()), Error);
 }
+
+namespace {
+
+// What is said about a profile with these lines at its end.
+std::string failure_of(const std::string& lines) { return Folder(kProfile + lines).failure(); }
+
+}  // namespace
+
+TEST_CASE("binds, options, ports, sysctls, requirements and what a runtime adds are read") {
+  const Folder folder(boost::algorithm::replace_first_copy(
+                          kProfile, "[config]",
+                          "command = [\"agent\", \"--now\"]\n[container.docker]\narguments = [\"--init\"]\n[config]") +
+                      R"([[bind]]
+source = "/"
+target = "/host"
+propagation = "rslave"
+[[bind]]
+source = "/etc/x"
+read_only = true
+optional = true
+runtime = "docker"
+[[sysctl]]
+key = "net.ipv4.ip_forward"
+value = "1"
+reason = "why"
+[[port]]
+number = 51678
+meaning = "introspection"
+[option.loud]
+summary = "say more"
+default = true
+on.arguments = ["--loud"]
+off.settings = { X_LOUD = "no" }
+[[require]]
+any = ["/usr/bin/a", "/usr/bin/b"]
+reason = "why"
+fix = "how"
+[[symlink]]
+path = "/etc/x/link"
+target = "/"
+)");
+  const agent::Profile profile = load_profile(folder.directory.path());
+  CHECK(profile.command == std::vector<std::string>{"agent", "--now"});
+  CHECK(profile.arguments_by_runtime.at("docker") == std::vector<std::string>{"--init"});
+  REQUIRE(profile.binds.size() == 2);
+  CHECK(profile.binds[0].target == "/host");
+  CHECK(profile.binds[0].propagation == "rslave");
+  CHECK(profile.binds[1].target == "/etc/x");
+  CHECK(profile.binds[1].read_only);
+  CHECK(profile.binds[1].optional);
+  CHECK(profile.binds[1].runtime == "docker");
+  CHECK(profile.sysctls.at(0).key == "net.ipv4.ip_forward");
+  CHECK(profile.ports.at(0).number == 51678);
+  CHECK(profile.options.at(0).standard);
+  CHECK(profile.options.at(0).on.arguments == std::vector<std::string>{"--loud"});
+  CHECK(profile.options.at(0).off.settings.at("X_LOUD") == "no");
+  CHECK(profile.requirements.at(0).kind == agent::Requirement::Kind::any);
+  CHECK(profile.requirements.at(0).names.size() == 2);
+  CHECK(profile.digest.size() == 64);
+}
+
+TEST_CASE("bad binds, options, ports, sysctls and requirements are errors with their place") {
+  const auto [lines, expected] = GENERATE(table<std::string, std::string>({
+      {"[[bind]]\nsource = \"run\"\n", "agent.toml:29:10: 'run' is not a path of the host here"},
+      {"[[bind]]\ntarget = \"/x\"\n", "agent.toml:28:1: missing key 'source' in [[bind]]"},
+      {"[[bind]]\nsource = \"/x\"\nreadonly = true\n",
+       "agent.toml:30:1: unknown key 'readonly' in [[bind]]; did you mean 'read_only'?"},
+      {"[[bind]]\nsource = \"/x\"\nread_only = \"yes\"\n", "agent.toml:30:13: "},
+      {"[[bind]]\nsource = \"/x\"\nruntime = \"runc\"\n", "agent.toml:30:11: 'runc' is not a container runtime"},
+      {"[[bind]]\nsource = \"/x\"\npropagation = \"shared\"\n",
+       "agent.toml:30:15: 'shared' is not a way to pass mounts on"},
+      {"[[sysctl]]\nkey = \"ip_forward\"\nvalue = \"1\"\nreason = \"x\"\n",
+       "agent.toml:29:7: 'ip_forward' is not a kernel setting"},
+      {"[[sysctl]]\nkey = \"a.b\"\nvalue = 1\nreason = \"x\"\n", "agent.toml:30:9: "},
+      {"[[port]]\nnumber = 65536\nmeaning = \"x\"\n", "agent.toml:29:10: 'number' must be a TCP port, from 1 to 65535"},
+      {"[[port]]\nmeaning = \"x\"\n", "'number' must be a TCP port"},
+      {"[option.loud]\nsummary = \"x\"\n", "'default' must say what holds unless a recipe chooses: true or false"},
+      {"[option.loud]\ndefault = true\n", "agent.toml:28:1: missing key 'summary' in [option.loud]"},
+      {"[option.\"a b\"]\nsummary = \"x\"\ndefault = true\n", "'a b' is not a name"},
+      {"[option.loud]\nsummary = \"x\"\ndefault = true\non.argument = [\"--x\"]\n",
+       "unknown key 'argument' in [option.loud.on]; did you mean 'arguments'?"},
+      {"[option.loud]\nsummary = \"x\"\ndefault = true\noff.settings = { x = \"1\" }\n",
+       "agent.toml:31:22: 'x' is not a variable's name"},
+      {"[[require]]\nreason = \"x\"\nfix = \"y\"\n",
+       "agent.toml:28:1: exactly one of 'path', 'program', 'unit' and 'any' says what is required"},
+      {"[[require]]\npath = \"/a\"\nany = [\"/b\"]\nreason = \"x\"\nfix = \"y\"\n",
+       "exactly one of 'path', 'program', 'unit' and 'any'"},
+      {"[[require]]\nunit = \"docker\"\nreason = \"x\"\nfix = \"y\"\n",
+       "agent.toml:29:8: 'docker' is not a unit's name"},
+      {"[[require]]\nprogram = \"/bin/x\"\nreason = \"x\"\n", "agent.toml:28:1: missing key 'fix' in [[require]]"},
+      {"[[file]]\npath = \"/usr/x\"\ntemplate = \"../common/none\"\n", "agent.toml:30:12: there is no file"},
+      {"[[file]]\npath = \"/usr/x\"\ntemplate = \"../common/../x\"\n",
+       "agent.toml:30:12: '../common/../x' is not the name of a file in the profile's folder or in ../common"},
+  }));
+  const std::string message = failure_of(lines);
+  CAPTURE(lines, message);
+  CHECK(message.find(expected) != std::string::npos);
+}
+
+TEST_CASE("a profile must say under what it runs, and a command is plain words") {
+  CHECK(failure_with("runtimes = [\"docker\"]", "runtimes = []").find("'runtimes' must name") != std::string::npos);
+  CHECK(failure_with("arguments = [\"--privileged\"]", "command = [\"a b\"]").find("'a b' is not an argument") !=
+        std::string::npos);
+}

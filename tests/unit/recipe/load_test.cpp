@@ -100,7 +100,8 @@ key = "file:keys/image.key"
   CHECK(recipe.agents.front().cluster == "my_cluster-1");
   CHECK(recipe.agents.front().image == "oci-archive:/home/me/hosts/images/agent.tar:v1");
   CHECK(recipe.agents.front().image_as_written == "oci-archive:../images/agent.tar:v1");
-  CHECK(recipe.agents.front().environment == std::map<std::string, std::string>{{"ECS_LOGLEVEL", "debug"}, {"_X1", ""}});
+  CHECK(recipe.agents.front().environment ==
+        std::map<std::string, std::string>{{"ECS_LOGLEVEL", "debug"}, {"_X1", ""}});
   REQUIRE(recipe.overlays.size() == 2);
   CHECK(recipe.overlays[0].path == "/home/me/hosts/overlays/host");
   CHECK(recipe.overlays[1].path == "/srv/overlay");
@@ -248,6 +249,24 @@ TEST_CASE("an including recipe can take the same base from another place") {
                               files_of({{"c.toml", common}}));
   CHECK(std::get<LocalBase>(recipe.base.source).repository == "/srv/mirror");
   CHECK(recipe.base.ref == "a");
+}
+
+TEST_CASE("an agent is added to included ones with double brackets, whichever brackets those have") {
+  const auto agent = [](const std::string& left, const std::string& name) {
+    const std::string right = left == "[[" ? "]]" : "]";
+    return left + "agent" + right + "\nprofile = \"./" + name + "\"\ncluster = \"" + name + "\"\n";
+  };
+  const auto clusters = [&](const std::string& included, const std::string& own) {
+    const FileAccess files =
+        files_of({{"c.toml", kNames + kBase + included}, {"a/agent.toml", ""}, {"b/agent.toml", ""}});
+    std::string text;
+    for (const Agent& one : parse("include = [\"c.toml\"]\n" + own, "x.toml", files).agents) text += *one.cluster;
+    return text;
+  };
+  CHECK(clusters(agent("[", "a"), agent("[[", "b")) == "ab");
+  CHECK(clusters(agent("[[", "a"), agent("[[", "b")) == "ab");
+  CHECK(clusters(agent("[[", "a"), agent("[", "b")) == "ab");
+  CHECK(clusters(agent("[", "a"), agent("[", "b")) == "b");
 }
 
 TEST_CASE("included recipes that include each other in a diamond are read once") {
