@@ -121,8 +121,8 @@ struct Host {
   }
 
   std::string redirected(std::string script) const {
-    for (const char* path : {"/usr/lib/", "/usr/bin/docker", "/usr/bin/podman", "/usr/bin/nsenter", "/etc/ecs/",
-                             "/run/ecs/", "/var/lib/", "/var/cache/"}) {
+    for (const char* path : {"/usr/lib/", "/usr/libexec/", "/usr/bin/docker", "/usr/bin/podman", "/usr/bin/nsenter",
+                             "/etc/ecs/", "/run/ecs/", "/var/lib/", "/var/cache/"}) {
       boost::algorithm::replace_all(script, path, prefix + path);
     }
     return script;

@@ -55,7 +55,7 @@ struct Host {
     for (const char* folder : {"run/k3s", "run/ssm"}) fs::create_directories(root.path() / folder);
   }
   std::string redirected(std::string script) const {
-    for (const char* path : {"/usr/lib/", "/usr/bin/docker", "/etc/k3s/", "/run/k3s/"})
+    for (const char* path : {"/usr/lib/", "/usr/libexec/k3s", "/usr/bin/docker", "/etc/k3s/", "/run/k3s/"})
       boost::algorithm::replace_all(script, path, prefix + path);
     return script;
   }
