@@ -5,6 +5,7 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <boost/algorithm/string/replace.hpp>
 #include <nlohmann/json.hpp>
 
 #include "support/digest.hpp"
@@ -66,9 +67,10 @@ std::string cluster_arn(const std::string& cluster) {
 
 std::string message_id(const Task& task) { return fmt::format("task-{}", task.number); }
 
-json container_of(const Task& task) {
+json container_of(const Task& task, const std::string& arn) {
   json container{
       {"name", "boot-test"},
+      {"containerArn", boost::algorithm::replace_first_copy(arn, ":task/", ":container/") + "/1"},
       {"image", task.image},
       {"essential", true},
       {"cpu", 0},
@@ -215,7 +217,7 @@ std::string payload_of(const Task& task, const AgentIdentity& agent) {
                      {"launchType", "EC2"},
                      {"cpu", task.cpus},
                      {"memory", task.memory_mib},
-                     {"containers", {container_of(task)}},
+                     {"containers", {container_of(task, task_arn(task, agent.cluster))}},
                      {"volumes", json::array()}};
   return framed("PayloadMessage", {{"messageId", message_id(task)},
                                    {"clusterArn", cluster_arn(agent.cluster)},

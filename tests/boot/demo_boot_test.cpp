@@ -57,8 +57,8 @@ void every_check_passed(const json& boot) {
     INFO(check.dump());
     CHECK(check.at("passed") == true);
   }
-  for (const char* name : {"registered", "deployment", "units", "ordering", "agent", "directories", "read-only",
-                           "grown", "ordinary-container"}) {
+  for (const char* name : {"registered", "deployment", "units", "ordering", "datasource", "agent", "directories",
+                           "read-only", "grown", "ordinary-container", "task", "assertion-1", "assertion-5"}) {
     check_named(boot, name);
   }
   CHECK(boot.at("registration").is_object());
@@ -68,18 +68,22 @@ void every_check_passed(const json& boot) {
 }  // namespace
 
 TEST_CASE("the demo boots with BIOS, registers, and its second deployment does so too", "[boot]") {
-  const Outcome outcome = boot_demo({"--firmware", "bios", "--second-deployment"});
+  const Outcome outcome = boot_demo({"--firmware", "bios", "--second-deployment", "--restart-control-plane"});
   CHECK(outcome.exit_code == 0);
   CHECK(outcome.report.at("passed") == true);
   REQUIRE(outcome.report.at("boots").size() == 2);
   for (const json& boot : outcome.report.at("boots")) every_check_passed(boot);
+  CHECK(check_named(outcome.report.at("boots")[0], "reconnected").at("passed") == true);
   CHECK(check_named(outcome.report.at("boots")[1], "second-deployment").at("passed") == true);
+  CHECK(check_named(outcome.report.at("boots")[1], "kept-registration").at("passed") == true);
 }
 
-TEST_CASE("the demo boots with UEFI and registers", "[boot]") {
-  const Outcome outcome = boot_demo({"--firmware", "uefi"});
+TEST_CASE("the demo boots with UEFI from NVMe as on EC2, and its script of user data counts", "[boot]") {
+  const Outcome outcome =
+      boot_demo({"--firmware", "uefi", "--bus", "nvme", "--datasource", "ec2", "--user-data", "script"});
   CHECK(outcome.exit_code == 0);
   CHECK(outcome.report.at("passed") == true);
   REQUIRE(outcome.report.at("boots").size() == 1);
   every_check_passed(outcome.report.at("boots")[0]);
+  CHECK(check_named(outcome.report.at("boots")[0], "datasource").at("detail").get<std::string>().starts_with("'aws'"));
 }
