@@ -74,6 +74,34 @@ TEST_CASE("a complete description without a registration is waited for, then jud
   CHECK(report.guest_diagnosis == "why\n");
 }
 
+TEST_CASE("an agent that registers nowhere is not waited for: the description ends the boot") {
+  Play play;
+  play.test.expects_registration = false;
+  const auto report = play.run("printf 'begin 1 0.10\\nend 1 0.20\\n' >guest.log; sleep 60");
+  CHECK_THAT(report.failure, Catch::Contains("checks failed: deployment, "));
+  REQUIRE(report.boots.size() == 1);
+  CHECK(report.boots[0].times.finished);
+  CHECK_FALSE(report.boots[0].times.registered);
+}
+
+TEST_CASE("a task's times are those of the agent's reports") {
+  Play play;
+  play.test.task = Task();
+  const auto says = [](const std::string& status) {
+    const std::string body =
+        R"({"cluster":"c","task":")" + task_arn(Task(), "c") + R"(","status":")" + status + R"("})";
+    return "exec 3<>/dev/tcp/127.0.0.1/$PORT; printf 'POST / HTTP/1.0\\r\\nX-Amz-Target: "
+           "AmazonEC2ContainerServiceV20141113.SubmitTaskStateChange\\r\\nContent-Length: " +
+           std::to_string(body.size()) + "\\r\\n\\r\\n" + body + "' >&3; cat <&3;";
+  };
+  const auto report = play.run(registers + says("RUNNING") + "sleep 0.5;" + says("STOPPED") +
+                               "printf 'begin 1 0.20\\nend 1 0.20\\n' >guest.log; sleep 60");
+  REQUIRE(report.boots.size() == 1);
+  const BootTimes& times = report.boots[0].times;
+  REQUIRE((times.task_running && times.task_stopped));
+  CHECK(*times.task_stopped >= *times.task_running + std::chrono::milliseconds(400));
+}
+
 TEST_CASE("times are those of what was seen, the kernel's also from the guest's uptime") {
   const auto report =
       Play().run("sleep 0.5; " + registers + "printf 'begin 1 0.20\\nend 1 0.20\\n' >guest.log; sleep 60");
