@@ -37,10 +37,18 @@ constexpr int most_attempts = 3;  // see reason_to_repeat
 // replaces what a killed one left.
 class MachineFiles {
  public:
-  explicit MachineFiles(const fs::path& directory)
-      : overlay(directory / "overlay.qcow2"), seed(directory / "seed.img"), variables(directory / "uefi-variables") {}
+  explicit MachineFiles(const fs::path& directory, const std::vector<ExpectedVolume>& volumes)
+      : overlay(directory / "overlay.qcow2"), seed(directory / "seed.img"), variables(directory / "uefi-variables") {
+    for (const auto& volume : volumes) {
+      extra_disks.push_back({directory / fmt::format("volume-{}.qcow2", volume.serial), volume.serial});
+      const fs::path& file = extra_disks.back().file;
+      fs::remove(file);
+      run_checked({"qemu-img", "create", "-q", "-f", "qcow2", file.string(), std::to_string(volume.size_bytes)});
+    }
+  }
   ~MachineFiles() {
     boost::system::error_code ignored;
+    for (const auto& extra : extra_disks) fs::remove(extra.file, ignored);
     for (const fs::path& file : {overlay, seed, variables}) fs::remove(file, ignored);
   }
   MachineFiles(const MachineFiles&) = delete;
@@ -49,6 +57,7 @@ class MachineFiles {
   const fs::path overlay;
   const fs::path seed;
   const fs::path variables;
+  std::vector<ExtraDisk> extra_disks;
 };
 
 void require(bool condition, const std::string& complaint, const std::string& hint = {}) {
@@ -202,6 +211,7 @@ Machine prepare_machine(const BootTest& test, const MachineFiles& files, const S
   connect_machine(machine, test, services);
   machine.serial_log = test.log_directory / serial_log_name;
   machine.guest_log = test.log_directory / guest_log_name;
+  machine.extra_disks = files.extra_disks;
   machine.may_reboot = test.second_deployment;
   return machine;
 }
@@ -220,7 +230,7 @@ std::optional<std::string> reason_to_repeat(const BootReport& report) {
 }
 
 BootReport boot_and_watch(const BootTest& test, Events& events) {
-  const MachineFiles files(test.log_directory);
+  const MachineFiles files(test.log_directory, test.volumes);
   Services services(test);
   const Machine machine = prepare_machine(test, files, services);
   BootReport report;

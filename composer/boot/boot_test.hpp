@@ -54,6 +54,12 @@ struct Task {
   unsigned memory_mib = 128;
 };
 
+// A blank disk besides the image's own.
+struct ExpectedVolume {
+  std::string serial;  // by which the guest knows it: "xvdcz"
+  std::uint64_t size_bytes = 0;
+};
+
 struct BootTest {
   fs::path disk;
   std::string format = "raw";  // or "qcow2"
@@ -78,6 +84,7 @@ struct BootTest {
   Bus bus = Bus::virtio;
   Datasource datasource = Datasource::nocloud;
   UserData user_data = UserData::cloud_config;
+  std::vector<ExpectedVolume> volumes;
   std::optional<std::uint64_t> disk_size_bytes;  // the virtual disk's size: larger than the image, to see it grow
   // For each boot, which takes 60 to 100 s without KVM. Time for which the guest was ready to run but this machine busy
   // with other work does not count, so a limit that is right on an idle machine is right on a busy one.

@@ -148,6 +148,11 @@ std::vector<std::string> qemu_arguments(const Machine& machine) {
   append(arguments, disk_arguments("disk0", machine.disk, fmt::format("format={},cache=unsafe", machine.disk_format),
                                    ",bootindex=0", machine.bus));
   if (!machine.seed.empty()) append(arguments, disk_arguments("seed0", machine.seed, "format=raw,readonly=on", ""));
+  for (std::size_t i = 0; i < machine.extra_disks.size(); ++i) {
+    const ExtraDisk& extra = machine.extra_disks[i];
+    append(arguments, disk_arguments(fmt::format("extra{}", i), extra.file, "format=qcow2,cache=unsafe",
+                                     ",serial=" + option_value(extra.serial)));
+  }
   if (machine.maker) append(arguments, {"-smbios", maker_argument(*machine.maker)});
   append(arguments, {"-netdev", network_argument(machine), "-device",
                      fmt::format("virtio-net-pci,netdev=net0,mac={},romfile=", machine.mac)});

@@ -58,6 +58,11 @@ struct Maker {
   std::string serial;
 };
 
+struct ExtraDisk {
+  fs::path file;  // qcow2, written to
+  std::string serial;
+};
+
 struct Machine {
   std::string accelerator;
   fs::path disk;  // written to: an overlay
@@ -72,6 +77,7 @@ struct Machine {
   std::optional<Maker> maker;         // else QEMU
   fs::path serial_log;
   fs::path guest_log;
+  std::vector<ExtraDisk> extra_disks;
   bool may_reboot = false;  // else a reboot ends QEMU
 };
 

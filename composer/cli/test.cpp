@@ -92,6 +92,9 @@ boot::BootTest test_of_recipe(const TestOptions& options, const Target& target, 
   expect_agents(test, recipe.agents, ostree::Tree(workspace.repository(), built.commit));
   if (!test.expects_registration) test.restart_control_plane = false;
   add_assertions(test, recipe.test);
+  for (const auto& volume : recipe.disk.volumes) {
+    test.volumes.push_back({volume.device.substr(volume.device.rfind('/') + 1), volume.size_bytes});
+  }
   return test;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// A layer: one step from commit to commit. The chain of a recipe is base ▸ agent ▸ overlay… ▸ finish.
+// A layer: one step from commit to commit. The chain of a recipe is base ▸ agent ▸ overlay… ▸ volumes ▸ finish.
 
 #include <functional>
 #include <string>
@@ -20,7 +20,7 @@ struct Context {
 };
 
 struct Layer {
-  std::string name;    // "base", "agent", "overlay:host", "finish"
+  std::string name;    // "base", "agent", "overlay:host", "volumes", "finish"
   std::string inputs;  // text that says everything that determines the result, besides the previous commit
   // Makes the layer on top of `previous` (empty for the base) and returns its commit.
   std::function<std::string(Context& context, const std::string& previous)> make;

@@ -41,6 +41,10 @@ bool is_word(std::string_view text, std::string_view punctuation, Sets... letter
 
 }  // namespace
 
+bool is_within(std::string_view path, std::string_view folder) {
+  return starts_with(path, folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
 Problem problem_with_name(std::string_view value) {
   if (is_word(value, "._-", kLower, kDigits)) return std::nullopt;
   return fmt::format(
@@ -155,6 +159,57 @@ Problem problem_with_karg(std::string_view value) {
         quoted(value));
   }
   return std::nullopt;
+}
+
+// As EC2 names them: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
+Problem problem_with_volume_device(std::string_view value) {
+  const std::string not_a_device = fmt::format("{} is not a volume's device: ", quoted(value));
+  for (const std::string_view prefix : {"/dev/sd", "/dev/xvd"}) {
+    if (!starts_with(value, prefix)) continue;
+    const std::string_view letters = value.substr(prefix.size());
+    if (letters == "a") return not_a_device + "that is the root disk's name";
+    if (!letters.empty() && letters.size() <= 2 && only(letters, kLower)) return std::nullopt;
+  }
+  return not_a_device +
+         "write its name in the block device mapping, such as \"/dev/sdf\" or \"/dev/xvdcz\"; the host "
+         "finds it by that, whatever its kernel calls it";
+}
+
+Problem problem_with_volume_use(std::string_view value) {
+  if (value == "container-storage") return std::nullopt;
+  if (!starts_with(value, "/")) {
+    return fmt::format("{} is no use of a volume: write \"container-storage\", or an absolute path below /var",
+                       quoted(value));
+  }
+  if (!only(value, kLower, kUpper, kDigits, "._-/") || value.find("//") != std::string_view::npos ||
+      value.find("/.") != std::string_view::npos || value.size() > kLongest || value.back() == '/') {
+    return fmt::format(
+        "{} cannot be a volume's place: use letters, digits, '.', '_' and '-' between single '/', no part beginning "
+        "with '.'",
+        quoted(value));
+  }
+  if (!starts_with(value, "/var/")) {
+    return fmt::format(
+        "{} cannot be a volume's place: only what is below /var belongs to the host and not to the image",
+        quoted(value));
+  }
+  for (const std::string_view storage : {"/var/lib/docker", "/var/lib/containerd", "/var/lib/containers"}) {
+    if (is_within(value, storage)) {
+      return fmt::format("{} cannot be a volume's place: write use = \"container-storage\"", quoted(value));
+    }
+  }
+  bool taken = value == "/var/lib";
+  for (const std::string_view folder : {"/var/lock", "/var/run", "/var/lib/host-volumes"}) {
+    taken = taken || is_within(value, folder);
+  }
+  if (!taken) return std::nullopt;
+  return fmt::format("{} cannot be a volume's place: the system needs what is there; choose a folder of its own",
+                     quoted(value));
+}
+
+Problem problem_with_volume_filesystem(std::string_view value) {
+  if (value == "ext4" || value == "xfs") return std::nullopt;
+  return fmt::format("unknown file system {}: a volume gets \"ext4\" or \"xfs\"", quoted(value));
 }
 
 Problem problem_with_key_source(std::string_view value) {

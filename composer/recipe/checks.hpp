@@ -19,9 +19,15 @@ Problem problem_with_cluster(std::string_view value);  // an ECS cluster's name
 Problem problem_with_runtime(std::string_view value);  // of containers
 Problem problem_with_variable(std::string_view name, std::string_view value);  // one of [agent.environment]
 Problem problem_with_stateroot(std::string_view value);
-Problem problem_with_format(std::string_view value);      // of a disk
-Problem problem_with_karg(std::string_view value);        // a kernel argument
+Problem problem_with_format(std::string_view value);  // of a disk
+Problem problem_with_karg(std::string_view value);    // a kernel argument
+Problem problem_with_volume_device(std::string_view value);
+Problem problem_with_volume_use(std::string_view value);
+Problem problem_with_volume_filesystem(std::string_view value);
 Problem problem_with_key_source(std::string_view value);  // [sign] key; never repeats the value, which may be a key
+
+// Whether `path` is `folder` or below it.
+bool is_within(std::string_view path, std::string_view folder);
 
 // "8 GiB" in bytes. Without a value `problem` says why.
 std::optional<std::uint64_t> size_in_bytes(std::string_view value, std::string& problem);

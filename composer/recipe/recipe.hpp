@@ -64,11 +64,20 @@ struct Overlay {
   fs::path path;
 };
 
+// One more block device, which the image formats and mounts when it finds it.
+struct Volume {
+  std::string device;  // "/dev/xvdcz": its name in the cloud's block device mapping
+  std::uint64_t size_bytes = 0;
+  std::string use;                  // "container-storage", or where it is mounted: a path below /var
+  std::string filesystem = "ext4";  // or "xfs"
+};
+
 struct Disk {
   std::optional<std::uint64_t> size_bytes;     // absent: "auto"
   std::vector<std::string> formats = {"raw"};  // raw, qcow2, vmdk, vhd
   std::vector<std::string> kargs;              // added to the defaults
   std::string stateroot;                       // default: recipe.name
+  std::vector<Volume> volumes;
 };
 
 struct Sign {

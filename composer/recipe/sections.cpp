@@ -41,6 +41,43 @@ std::optional<std::uint64_t> read_size(Table& table) {
   return bytes;
 }
 
+Volume read_volume(Table table) {
+  Volume volume;
+  volume.device = table.required_string("device", "its name in the block device mapping, such as \"/dev/xvdcz\"",
+                                        problem_with_volume_device);
+  table.required_string("size", "such as \"22 GiB\"", [&volume](std::string_view value) -> Problem {
+    std::string problem;
+    volume.size_bytes = size_in_bytes(value, problem).value_or(0);
+    return volume.size_bytes > 0 ? Problem() : problem;
+  });
+  volume.use = table.required_string("use", "\"container-storage\", or where it is mounted, such as \"/var/lib/data\"",
+                                     problem_with_volume_use);
+  volume.filesystem = table.string("filesystem", problem_with_volume_filesystem).value_or(volume.filesystem);
+  table.finish();
+  return volume;
+}
+
+// "f" of /dev/sdf and of /dev/xvdf, which are one device.
+std::string device_letters(const Volume& volume) { return volume.device.substr(volume.device.find('d', 5) + 1); }
+
+std::vector<Volume> read_volumes(Table& disk) {
+  std::vector<Volume> volumes;
+  for (Table& table : disk.tables("volume")) {
+    Volume volume = read_volume(table);
+    for (const auto& other : volumes) {
+      if (!volume.device.empty() && device_letters(volume) == device_letters(other)) {
+        table.error("device", fmt::format("{} is there already as {}", quoted(volume.device), quoted(other.device)));
+      }
+      if (problem_with_volume_use(volume.use) || problem_with_volume_use(other.use)) continue;
+      if (is_within(volume.use, other.use) || is_within(other.use, volume.use)) {
+        table.error("use", fmt::format("{} and {} ({}) overlap", quoted(volume.use), quoted(other.use), other.device));
+      }
+    }
+    volumes.push_back(std::move(volume));
+  }
+  return volumes;
+}
+
 std::vector<std::string> read_formats(Table& table) {
   std::set<std::string, std::less<>> seen;
   const auto check = [&seen](std::string_view value) -> Problem {
@@ -60,7 +97,7 @@ Disk read_disk(Table table) {
   disk.formats = read_formats(table);
   disk.kargs = table.strings("kargs", problem_with_karg);
   disk.stateroot = table.string("stateroot", problem_with_stateroot).value_or("");
-  table.unavailable("volume", "[[disk.volume]] is not available in this version: remove it");
+  disk.volumes = read_volumes(table);
   table.finish();
   return disk;
 }

@@ -104,6 +104,14 @@ TEST_CASE("a reboot ends QEMU unless it is part of the test") {
   CHECK_FALSE(has(qemu_arguments(machine), "-no-reboot"));
 }
 
+TEST_CASE("more disks have the serial numbers that the guest knows them by") {
+  Machine machine = example();
+  machine.extra_disks = {{"/logs/volume-xvdcz.qcow2", "xvdcz"}};
+  const std::string line = boost::algorithm::join(qemu_arguments(machine), " ");
+  CHECK(line.find("file=/logs/volume-xvdcz.qcow2,format=qcow2") != std::string::npos);
+  CHECK(line.find("virtio-blk-pci,drive=extra0,serial=xvdcz") != std::string::npos);
+}
+
 TEST_CASE("the accelerator decides the CPU's model") {
   Machine machine = example();
   CHECK(has(qemu_arguments(machine), "max"));

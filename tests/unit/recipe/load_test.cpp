@@ -84,6 +84,15 @@ size = "8 GiB"
 formats = ["qcow2", "raw"]
 kargs = ["console=ttyS0,115200n8", "quiet"]
 stateroot = "fedora"
+[[disk.volume]]
+device = "/dev/xvdcz"
+size = "22 GiB"
+use = "container-storage"
+[[disk.volume]]
+device = "/dev/sdd"
+size = "2 GiB"
+use = "/var/lib/data"
+filesystem = "xfs"
 [sign]
 key = "file:keys/image.key"
 )";
@@ -109,6 +118,13 @@ key = "file:keys/image.key"
   CHECK(recipe.disk.formats == std::vector<std::string>{"qcow2", "raw"});
   CHECK(recipe.disk.kargs == std::vector<std::string>{"console=ttyS0,115200n8", "quiet"});
   CHECK(recipe.disk.stateroot == "fedora");
+  REQUIRE(recipe.disk.volumes.size() == 2);
+  CHECK(recipe.disk.volumes[0].device == "/dev/xvdcz");
+  CHECK(recipe.disk.volumes[0].size_bytes == 22ULL << 30U);
+  CHECK(recipe.disk.volumes[0].use == "container-storage");
+  CHECK(recipe.disk.volumes[0].filesystem == "ext4");
+  CHECK(recipe.disk.volumes[1].use == "/var/lib/data");
+  CHECK(recipe.disk.volumes[1].filesystem == "xfs");
   CHECK(recipe.sign.key_file == "/home/me/hosts/recipes/keys/image.key");
   CHECK_FALSE(recipe.sign.key_environment);
 }
