@@ -187,6 +187,16 @@ TEST_CASE("a volume is found by its serial number or its Xen name, never by a na
   CHECK(machine.find("xvdcz").find("are both called xvdcz") != std::string::npos);
 }
 
+TEST_CASE("a volume that is not attached is waited for, then told as a warning, and is no failure") {
+  const TemporaryDirectory folder(fs::temp_directory_path());
+  const fs::path place = folder.path() / "place";
+  const ProcessResult result =
+      run({program_file, "mount", "no-such-volume", "--wait", "0", "--label", "vol-no-such", "--at", place.string()});
+  CHECK(result.exit_code == 0);
+  CHECK(result.err == "host-volume: no volume called no-such-volume after 0 s: going on without it\n");
+  CHECK_FALSE(fs::exists(place));
+}
+
 TEST_CASE("an EBS volume's NVMe controller is asked for the name in the mapping") {
   const Machine machine;
   for (const char* disk : {"nvme0n1", "nvme1n1", "nvme2n1"})
