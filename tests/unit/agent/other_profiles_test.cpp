@@ -8,8 +8,10 @@
 #include <boost/algorithm/string/replace.hpp>
 #include <catch2/catch.hpp>
 
+#include "agent/contract.hpp"
 #include "agent/render.hpp"
 #include "support/host_root.hpp"
+#include "support/memory_tree.hpp"
 
 namespace compose::agent {
 namespace {
@@ -124,6 +126,33 @@ TEST_CASE("the SSM agent's container gets the host's root and goes into it") {
   CHECK(host.script("ssm-agent-run") == 0);
   CHECK(has(host.calls(), "--privileged --net=host --pid=host --cgroupns=host "));
   CHECK(has(host.calls(), " --volume=/:/host:rslave " + kImageId + " /host/usr/libexec/ssm-agent-enter\n"));
+}
+
+namespace {
+
+// The text of the first block that begins with "```LANGUAGE".
+std::string block(const std::string& text, const std::string& language) {
+  const std::size_t begin = text.find('\n', text.find("```" + language)) + 1;
+  return text.substr(begin, text.find("```", begin) - begin);
+}
+
+}  // namespace
+
+TEST_CASE("the example of agent-layer/README.md is a profile, and breaks no rule on a good host") {
+  const std::string text = read_file(kSource / "agent-layer/README.md");
+  const TemporaryDirectory folder(fs::temp_directory_path(), "example-");
+  put(folder.path() / "agent.toml", block(text, "toml"));
+  put(folder.path() / "watcher.service", block(text, "ini"));
+  put(folder.path() / "watcher.preset", "enable watcher.service\n");
+  const Chosen chosen{load_profile(folder.path()), {}};
+  tests::MemoryTree tree = tests::good_host();
+  tree.put(chosen.profile, chosen.settings);
+  CHECK(explain("", check_contract(chosen, tree)) == ": 0 problems");
+  if (tests::installed("systemd-analyze")) {
+    const HostRoot root(render(chosen.profile, chosen.settings), true);
+    put(root.path("bin/sh"), "", 0755);
+    CHECK(root.verify("watcher.service") == "");
+  }
 }
 
 TEST_CASE("the SSM agent runs in the host's root with its programs in /usr/bin, seen by nobody else") {
