@@ -8,6 +8,7 @@
 #include <boost/algorithm/string/replace.hpp>
 #include <nlohmann/json.hpp>
 
+#include "boot/guest_json.hpp"
 #include "support/digest.hpp"
 
 namespace compose::boot {
@@ -94,8 +95,7 @@ struct Message {
 std::optional<Message> parse(const std::string& text) {
   const auto headers_end = text.starts_with('{') ? std::string::npos : text.find("\r\n\r\n");
   const json message =
-      json::parse(text.begin() + static_cast<std::ptrdiff_t>(headers_end == std::string::npos ? 0 : headers_end + 4),
-                  text.end(), nullptr, false);
+      parse_guest_json(std::string_view(text).substr(headers_end == std::string::npos ? 0 : headers_end + 4));
   if (!message.is_object() || !message.contains("type") || !message["type"].is_string()) return std::nullopt;
   return Message{message["type"], message.value("message", json::object())};
 }

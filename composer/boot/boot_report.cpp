@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "boot/boot_test.hpp"
+#include "boot/guest_json.hpp"
 
 namespace compose::boot {
 namespace {
@@ -17,6 +18,7 @@ json seconds(const std::optional<milliseconds>& time) {
 }
 
 json boot_json(const BootRun& boot) {
+  const json registration = parse_guest_json(boot.registration);
   json checks = json::array();
   for (const Check& check : boot.checks) {
     checks.push_back({{"name", check.name}, {"passed", check.passed}, {"detail", check.detail}});
@@ -29,9 +31,7 @@ json boot_json(const BootRun& boot) {
           {"task_stopped_s", seconds(boot.times.task_stopped)},
           {"reconnected_s", seconds(boot.times.reconnected)},
           {"finished_s", seconds(boot.times.finished)},
-          {"registration", json::parse(boot.registration, nullptr, false).is_discarded()
-                               ? json()
-                               : json::parse(boot.registration, nullptr, false)}};
+          {"registration", registration.is_discarded() ? json() : registration}};
 }
 
 std::string time_text(const char* what, const std::optional<milliseconds>& time) {

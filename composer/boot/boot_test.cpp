@@ -261,7 +261,8 @@ BootReport run_boot_test(const BootTest& test, Events& events) {
       if (!reason) break;
       events.note(*reason + ": booting again");
     }
-    write_file_atomically(here.log_directory / report_name, to_json(report).dump(2) + "\n");
+    write_file_atomically(here.log_directory / report_name,
+                          to_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     stage.finish(
         fmt::format("{}, {}: {}", firmware, report.accelerator, report.passed ? "all checks passed" : report.failure));
     return report;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "boot/guest_json.hpp"
 #include "support/digest.hpp"
 
 namespace compose::boot {
@@ -116,7 +117,7 @@ HttpReply answer_operation(const ApiRequest& request, const ApiContext& context)
     return error_reply(
         {"UnknownOperationException", fmt::format("'{}' is no operation of this service", request.operation)});
   }
-  const json body = json::parse(request.body, nullptr, false);
+  const json body = parse_guest_json(request.body);
   if (!body.is_object()) return error_reply({"SerializationException", "the body is not a JSON object"});
   // "replace": the request may hold what is not UTF-8, which dump() would otherwise throw for.
   return {200, "application/x-amz-json-1.1",

@@ -9,6 +9,7 @@
 #include <boost/algorithm/string/trim.hpp>
 #include <nlohmann/json.hpp>
 
+#include "boot/guest_json.hpp"
 #include "boot/outside.hpp"
 #include "boot/seed.hpp"
 
@@ -59,7 +60,7 @@ Check judge_registration(const BootTest& test, const Requests& requests) {
     verdict.expect(false, fmt::format("no RegisterContainerInstance among {} requests", requests.size()));
     return verdict.done({});
   }
-  const auto body = nlohmann::json::parse(seen->request.body, nullptr, false);
+  const auto body = parse_guest_json(seen->request.body);
   std::string cluster = "default";
   if (body.is_object() && body.contains("cluster") && body["cluster"].is_string()) cluster = body["cluster"];
   verdict.expect(seen->status == 200, fmt::format("the registration was refused with status {}", seen->status));
@@ -211,7 +212,7 @@ Check judge_datasource(const BootTest& test, const GuestBoot& guest) {
 // The instance's name, of the registration that a boot began with.
 std::string known_instance(const Requests& requests) {
   const auto registration = find_registration(requests);
-  const auto body = registration ? nlohmann::json::parse(registration->request.body, nullptr, false) : nlohmann::json();
+  const auto body = registration ? parse_guest_json(registration->request.body) : nlohmann::json();
   const bool known =
       body.is_object() && body.contains("containerInstanceArn") && body["containerInstanceArn"].is_string();
   return known ? body["containerInstanceArn"].get<std::string>() : "";
@@ -226,7 +227,7 @@ Check judge_kept_registration(const Requests& requests) {
 
 // A member of a task's first container in a report, as JSON text.
 std::string container_member(const std::optional<SeenRequest>& report, const char* name) {
-  const auto body = report ? nlohmann::json::parse(report->request.body, nullptr, false) : nlohmann::json();
+  const auto body = report ? parse_guest_json(report->request.body) : nlohmann::json();
   if (!body.is_object()) return "nothing";
   const auto containers = body.find("containers");
   if (containers == body.end() || !containers->is_array() || containers->empty()) return "nothing";
@@ -241,7 +242,7 @@ Check judge_task(const BootTest& test, unsigned number, const Requests& requests
   const std::string bindings = container_member(running, "networkBindings");
   const std::string code = container_member(stopped, "exitCode");
   const std::string port = std::to_string(test.task->host_port);
-  const auto body = stopped ? nlohmann::json::parse(stopped->request.body, nullptr, false) : nlohmann::json();
+  const auto body = stopped ? parse_guest_json(stopped->request.body) : nlohmann::json();
   const std::string reason = body.is_object() ? body.value("reason", nlohmann::json("no reason")).dump() : "no reason";
   verdict.expect(running.has_value(), "it was not reported as RUNNING");
   verdict.expect(!running || bindings.find("\"hostPort\":" + port) != std::string::npos,

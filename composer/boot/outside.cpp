@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "boot/guest_json.hpp"
 #include "boot/judge.hpp"
 #include "support/handle.hpp"
 
@@ -107,7 +108,7 @@ std::optional<SeenRequest> find_task_report(const std::vector<SeenRequest>& requ
   task.number = number;
   const auto found = std::find_if(requests.rbegin(), requests.rend(), [&](const SeenRequest& seen) {
     if (operation_name(seen.request.operation) != "SubmitTaskStateChange" || seen.status != 200) return false;
-    const auto body = nlohmann::json::parse(seen.request.body, nullptr, false);
+    const auto body = parse_guest_json(seen.request.body);
     return text_of(body, "status") == status && text_of(body, "task") == task_arn(task, text_of(body, "cluster"));
   });
   if (found == requests.rend()) return std::nullopt;

@@ -178,10 +178,13 @@ void write_junit(const fs::path& file, const std::vector<Outcome>& outcomes) {
 }
 
 void print_json(const std::vector<Outcome>& outcomes, bool passed) {
-  if (outcomes.size() == 1) return fmt::print("{}\n", outcomes.front().json().dump());
-  nlohmann::json results = nlohmann::json::array();
-  for (const Outcome& outcome : outcomes) results.push_back(outcome.json());
-  fmt::print("{}\n", nlohmann::json{{"passed", passed}, {"results", std::move(results)}}.dump());
+  nlohmann::json json = outcomes.front().json();
+  if (outcomes.size() > 1) {
+    json = {{"passed", passed}, {"results", nlohmann::json::array()}};
+    for (const Outcome& outcome : outcomes) json["results"].push_back(outcome.json());
+  }
+  fmt::print("{}\n",
+             json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));  // guests need not send UTF-8
 }
 
 // All of them, whatever becomes of one; the first failure's exit code.

@@ -80,6 +80,11 @@ TEST_CASE("bad calls of the API are JSON 1.1 errors") {
   CHECK(type_of(answer({"POST", "/", "DynamoDB_20120810.ListTables", "{}"}, context)) == "UnknownOperationException");
 }
 
+TEST_CASE("a request that nests without end is refused, not echoed") {
+  const std::string deep = std::string(400'000, '[') + std::string(400'000, ']');
+  CHECK(call("RegisterContainerInstance", "{\"attributes\":" + deep + "}").status == 400);
+}
+
 TEST_CASE("a request that is not UTF-8 is answered all the same") {
   CHECK(call("RegisterContainerInstance", "{\"cluster\":\"\xff\"}").status == 400);
 }
