@@ -143,8 +143,9 @@ probes() {
   declare -f reach
   echo "control_plane=$url boot=$boot rules=$rules"
   cat <<'END'
-while read -r _ to gateway _; do
-  [ "$to" != 00000000 ] || host=$((16#${gateway:6:2})).$((16#${gateway:4:2})).$((16#${gateway:2:2})).$((16#${gateway:0:2}))
+while read -r _ to gateway _; do # in hexadecimal, the last byte first
+  [ "$to" = 00000000 ] || continue
+  host=$((16#${gateway:6:2})).$((16#${gateway:4:2})).$((16#${gateway:2:2})).$((16#${gateway:0:2}))
 done </proc/net/route
 address=${control_plane#http://}
 reach control-plane "${address%:*}" "${address##*:}" "/probe/$boot"
