@@ -58,7 +58,7 @@ void every_check_passed(const json& boot) {
     CHECK(check.at("passed") == true);
   }
   for (const char* name : {"registered", "deployment", "units", "ordering", "datasource", "agent", "directories",
-                           "read-only", "grown", "ordinary-container", "task", "assertion-1", "assertion-5"}) {
+                           "read-only", "grown", "ordinary-container", "task", "ports", "assertion-1", "assertion-5"}) {
     check_named(boot, name);
   }
   CHECK(boot.at("registration").is_object());
