@@ -102,7 +102,7 @@ TestTask read_task(Table table) {
   task.command = table.strings("command", problem_with_command);
   read_number(table, "container-port", 1, 65535, task.container_port);
   read_number(table, "host-port", 1, 65535, task.host_port);
-  read_number(table, "cpu", 2, 1024 * 192, task.cpu_units);
+  read_number(table, "cpu", 2, 192 << 10, task.cpu_units);
   read_number(table, "memory", 6, 1 << 20, task.memory_mib);
   table.finish();
   return task;
