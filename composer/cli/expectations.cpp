@@ -22,7 +22,7 @@ void expect_registration(boot::BootTest& test, const recipe::Agent& wanted, cons
   test.privileged = std::find(arguments.begin(), arguments.end(), "--privileged") != arguments.end();
   test.image = profile.image_name;
   test.network_rules = true;
-  test.blocks_metadata = !profile.promise.metadata_option.empty() &&
+  test.blocks_metadata = test.datasource == boot::Datasource::ec2 && !profile.promise.metadata_option.empty() &&
                          agent::option_holds(profile, settings, profile.promise.metadata_option);
 }
 
