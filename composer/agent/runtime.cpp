@@ -4,10 +4,20 @@ namespace compose::agent {
 
 const std::vector<Runtime>& known_runtimes() {
   static const std::vector<Runtime> runtimes{
-      {"docker", "/usr/bin/docker", "docker.socket", "docker.service", "/run/docker.sock", "docker0",
-       "/var/lib/docker"},
-      {"podman", "/usr/bin/podman", "podman.socket", "podman.service", "/run/podman/podman.sock", "podman0",
-       "/var/lib/containers/storage"},
+      {"docker",
+       "/usr/bin/docker",
+       "docker.socket",
+       "docker.service",
+       "/run/docker.sock",
+       "docker0",
+       {"/var/lib/docker", "/var/lib/containerd"}},
+      {"podman",
+       "/usr/bin/podman",
+       "podman.socket",
+       "podman.service",
+       "/run/podman/podman.sock",
+       "podman0",
+       {"/var/lib/containers"}},
   };
   return runtimes;
 }

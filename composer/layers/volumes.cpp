@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <boost/algorithm/string/join.hpp>
 
+#include "agent/runtime.hpp"
 #include "ostree/transaction.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
@@ -15,18 +16,7 @@ namespace {
 constexpr const char* program_path = "/usr/libexec/host-volume";
 constexpr const char* units = "/usr/lib/systemd/system";
 
-// What keeps containers in a directory of its own, and the services that must not start before it is mounted.
-struct Runtime {
-  const char* binary;
-  std::vector<std::string> directories;
-};
-
-const std::vector<Runtime>& runtimes() {
-  static const std::vector<Runtime> all{{"docker", {"/var/lib/docker", "/var/lib/containerd"}},
-                                        {"podman", {"/var/lib/containers"}}};
-  return all;
-}
-
+// What must not start before the containers' storage is mounted.
 constexpr const char* storage_services = "docker.service containerd.service podman.service podman-restart.service";
 
 std::string short_name(const recipe::Volume& volume) { return volume.device.substr(volume.device.rfind('/') + 1); }
@@ -88,9 +78,9 @@ std::string volume_label(const recipe::Volume& volume) { return "vol-" + short_n
 
 std::vector<std::string> container_storage(const ostree::Tree& tree) {
   std::vector<std::string> directories;
-  for (const auto& runtime : runtimes()) {
-    if (!has_program(tree, runtime.binary)) continue;
-    directories.insert(directories.end(), runtime.directories.begin(), runtime.directories.end());
+  for (const auto& runtime : agent::known_runtimes()) {
+    if (tree.lookup(runtime.program))
+      directories.insert(directories.end(), runtime.storage.begin(), runtime.storage.end());
   }
   return directories;
 }
