@@ -97,6 +97,8 @@ std::string script(const SeedContent& content) {
   for (const File& file : own_files(content)) {
     text += fmt::format("cat > {} <<'END-OF-FILE'\n{}END-OF-FILE\n", file.path, file.content);
   }
+  // As scripts for the vendor's own image do, but waiting for it: the agent's start must not wait for user data then.
+  text += "systemctl restart ecs.service\n";
   return text + fmt::format("systemctl daemon-reload\nsystemctl enable --now --no-block {}\n", guest_unit_name);
 }
 

@@ -104,7 +104,7 @@ TEST_CASE("as a script the user data leaves the same files, and appends to the a
   write_file_atomically(root.path() / "script", script);
   CHECK(run_checked(
             {"env", "PATH=" + root.path().string() + ":/usr/bin:/bin", "bash", (root.path() / "script").string()}) ==
-        "daemon-reload\nenable --now --no-block atomic-compose-boot-test.service\n");
+        "restart ecs.service\ndaemon-reload\nenable --now --no-block atomic-compose-boot-test.service\n");
   CHECK(read_file(root.path() / "etc/ecs/ecs.config") ==
         "ECS_CLUSTER=default\nECS_CLUSTER=it's blue\nECS_BACKEND_HOST=http://10.0.2.100:8080\n"
         "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached\n");
