@@ -140,7 +140,9 @@ bool is_list_of_sections(const toml::node& node) {
 // Nodes are moved throughout: a copied toml++ node forgets its place in the file.
 void prepend(toml::array& own, toml::array&& included) {
   for (std::size_t i = included.size(); i-- > 0;) {
-    std::move(*included.get(i)).visit([&](auto&& element) { own.insert(own.cbegin(), std::move(element)); });
+    std::move(*included.get(i)).visit([&](auto&& element) {
+      own.insert(own.cbegin(), std::forward<decltype(element)>(element));
+    });
   }
 }
 
@@ -148,7 +150,7 @@ void merge(toml::table& own, toml::table&& included) {
   for (auto&& [key, value] : included) {
     toml::node* mine = own.get(key.str());
     if (mine == nullptr) {
-      std::move(value).visit([&, &name = key](auto&& node) { own.insert(name, std::move(node)); });
+      std::move(value).visit([&, &name = key](auto&& node) { own.insert(name, std::forward<decltype(node)>(node)); });
     } else if (is_section(*mine) && is_section(value)) {
       merge(*mine->as_table(), std::move(*value.as_table()));
     } else if (is_list_of_sections(*mine) && is_list_of_sections(value)) {
