@@ -1,5 +1,6 @@
 #include "disk/gpt.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -22,7 +23,7 @@ using PartitionType = Handle<fdisk_parttype, fdisk_unref_parttype>;
 
 void check(int result, const char* doing) {
   if (result < 0) {
-    throw Error(ErrorKind::failed, fmt::format("writing the partition table: {}: {}", doing, std::strerror(-result)));
+    throw Error(ErrorKind::failed, fmt::format("the partition table: {}: {}", doing, std::strerror(-result)));
   }
 }
 
@@ -92,6 +93,28 @@ void write_gpt(const fs::path& image, const Geometry& geometry, const Identity& 
   for (const auto& partition : partitions) add_partition(context.get(), number++, partition);
   check(fdisk_write_disklabel(context.get()), "writing");
   check(fdisk_deassign_device(context.get(), 1), "closing the image");
+}
+
+std::vector<Partition> read_partitions(const fs::path& image) {
+  const Context context(fdisk_new_context());
+  check(fdisk_disable_dialogs(context.get(), 1), "dialogs");
+  const int opened = fdisk_assign_device(context.get(), image.c_str(), 1);
+  if (opened < 0) throw_errno("opening the image", image.string(), -opened);
+  if (fdisk_is_labeltype(context.get(), FDISK_DISKLABEL_GPT) == 0) {
+    throw Error(ErrorKind::input, fmt::format("'{}' has no partition table (GPT)", image.string()),
+                "only raw disk images can be read: convert others with `qemu-img convert -O raw`");
+  }
+  std::vector<Partition> partitions;
+  for (std::size_t number = 0; number < fdisk_get_npartitions(context.get()); ++number) {
+    fdisk_partition* raw = nullptr;
+    if (fdisk_is_partition_used(context.get(), number) == 0) continue;
+    check(fdisk_get_partition(context.get(), number, &raw), "reading a partition");
+    const PartitionHandle partition(raw);
+    partitions.push_back({fdisk_partition_get_start(raw) * sector_bytes, fdisk_partition_get_size(raw) * sector_bytes});
+  }
+  std::sort(partitions.begin(), partitions.end(),
+            [](const Partition& a, const Partition& b) { return a.offset_bytes < b.offset_bytes; });
+  return partitions;
 }
 
 }  // namespace compose::disk

@@ -2,6 +2,7 @@
 // The partition table: where the four partitions are, and writing it (libfdisk) into the image file.
 
 #include <cstdint>
+#include <vector>
 
 #include "disk/identity.hpp"
 #include "support/path.hpp"
@@ -36,5 +37,8 @@ std::uint64_t smallest_disk(std::uint64_t boot_bytes, std::uint64_t root_minimum
 
 // Writes protective MBR, table and backup into the file, which must already have its full size.
 void write_gpt(const fs::path& image, const Geometry& geometry, const Identity& identity);
+
+// The partitions of any image, in the order of the disk. Throws Error(input) when there is no valid GPT.
+std::vector<Partition> read_partitions(const fs::path& image);
 
 }  // namespace compose::disk

@@ -10,13 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "disk/allocation.hpp"
 #include "support/content.hpp"
 
 namespace compose::disk {
 
 constexpr std::uint64_t block_bytes = 4096;
-// The unit in which a stable layout pays off: EBS snapshots keep and compare blocks of this size.
-constexpr std::uint64_t snapshot_block_bytes = 512U << 10U;
 
 using NodeId = std::uint32_t;
 constexpr NodeId no_node = UINT32_MAX;

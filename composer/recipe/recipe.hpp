@@ -116,6 +116,41 @@ struct Test {
   std::optional<TestTask> task;
 };
 
+// Who may start the image besides the account that it belongs to.
+struct LaunchPermissions {
+  bool everybody = false;
+  std::vector<std::string> accounts;              // 12 digits each
+  std::vector<std::string> organizations;         // ARNs
+  std::vector<std::string> organizational_units;  // ARNs
+};
+
+// The same image in every region: [publish.aws]. Templates may hold {name}, {version} and {arch}.
+struct PublishAws {
+  std::vector<std::string> regions;
+  std::string architecture = "x86_64";                 // or "arm64"
+  std::string image_name = "{name}-{version}-{arch}";  // a template
+  std::string description;                             // default: the recipe's summary
+  std::string boot_mode = "uefi-preferred";            // or "uefi", "legacy-bios"
+  bool imds_v2_only = true;
+  bool ena = true;
+  bool tpm = false;
+  std::optional<fs::path> uefi_data;  // what `uefivars` or GetInstanceUefiData give: base64
+  std::string root_device = "/dev/xvda";
+  std::optional<std::uint64_t> root_size_bytes;  // absent: the image's own size, in whole GiB
+  std::string volume_type = "gp3";
+  bool encrypted = false;
+  std::optional<std::string> kms_key;  // absent: the account's default key
+  std::map<std::string, std::string> tags;
+  LaunchPermissions launch;
+  std::optional<unsigned> deprecate_after_days;
+  std::vector<std::string> parameters;                  // templates: SSM parameters that get the image's id
+  std::map<std::string, std::string> launch_templates;  // by region: an id or a name
+};
+
+struct Publish {
+  std::optional<PublishAws> aws;
+};
+
 struct Recipe {
   fs::path file;  // absolute, as all paths here
   std::string name;
@@ -128,6 +163,7 @@ struct Recipe {
   Disk disk;
   Sign sign;
   Test test;
+  Publish publish;
 };
 
 }  // namespace compose::recipe

@@ -111,6 +111,13 @@ Sign read_sign(Table table, const FileAccess& files) {
   return sign;
 }
 
+Publish read_publish(Table table, const FileAccess& files) {
+  Publish publish;
+  if (auto aws = table.table("aws")) publish.aws = read_publish_aws(*aws, files);
+  table.finish();
+  return publish;
+}
+
 }  // namespace
 
 fs::path absolute(const fs::path& path, const FileAccess& files) {
@@ -127,8 +134,8 @@ Recipe read_recipe(Table root, const FileAccess& files) {
   if (auto table = root.table("disk")) recipe.disk = read_disk(*table);
   if (auto table = root.table("sign")) recipe.sign = read_sign(*table, files);
   if (auto table = root.table("test")) recipe.test = read_test(*table);
+  if (auto table = root.table("publish")) recipe.publish = read_publish(*table, files);
   root.unavailable("packages", "[packages] is not available in this version: remove it");
-  root.unavailable("publish", "[publish] is not available in this version: remove it");
   root.finish();
   if (recipe.disk.stateroot.empty()) recipe.disk.stateroot = recipe.name;
   return recipe;

@@ -14,6 +14,7 @@ Recipe read_recipe(Table root, const FileAccess& files);
 Base read_base(Table table, const FileAccess& files);
 Agent read_agent(Table table, const FileAccess& files);
 Test read_test(Table table);
+PublishAws read_publish_aws(Table table, const FileAccess& files);
 
 // For the values, which are absolute where messages are as relative as the recipe.
 fs::path absolute(const fs::path& path, const FileAccess& files);

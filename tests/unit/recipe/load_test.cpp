@@ -167,6 +167,36 @@ cpu = 512
   CHECK(recipe.test.task->memory_mib == 128);
 }
 
+TEST_CASE("where an image is published is read, with defaults") {
+  const std::string text = kNames + kBase + R"(
+[publish.aws]
+regions = ["us-east-1", "cn-north-1"]
+imds = "optional"
+root-size = "8 GiB"
+accounts = ["123456789012"]
+organizational-units = ["arn:aws-cn:organizations::123456789012:ou/o-abcde12345/ou-ab12-cdefgh34"]
+parameters = ["/atomic/{name}/{version}/image_id", "/atomic/latest"]
+[publish.aws.tags]
+team = "hosts"
+[publish.aws.launch-templates]
+cn-north-1 = "workers"
+)";
+  const Recipe recipe = parse(text, "recipes/demo.toml", files_of({}));
+  REQUIRE(recipe.publish.aws);
+  const PublishAws& aws = *recipe.publish.aws;
+  CHECK(aws.regions == std::vector<std::string>{"us-east-1", "cn-north-1"});
+  CHECK(aws.boot_mode == "uefi-preferred");
+  CHECK_FALSE(aws.imds_v2_only);
+  CHECK(aws.ena);
+  CHECK(aws.root_size_bytes == 8ULL << 30U);
+  CHECK(aws.launch.accounts == std::vector<std::string>{"123456789012"});
+  CHECK(aws.launch.organizational_units.size() == 1);
+  CHECK_FALSE(aws.launch.everybody);
+  CHECK(aws.parameters.size() == 2);
+  CHECK(aws.tags.at("team") == "hosts");
+  CHECK(aws.launch_templates.at("cn-north-1") == "workers");
+}
+
 TEST_CASE("an Ed25519 key is given as itself or in a file") {
   const auto key = [](const std::string& value) {
     const std::string text = kNames + "[base]\nrepo = \"r\"\nref = \"a\"\nverify = { ed25519 = \"" + value + "\" }\n";
