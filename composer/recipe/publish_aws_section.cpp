@@ -161,6 +161,16 @@ std::map<std::string, std::string> read_launch_templates(Table table, const std:
   return templates;
 }
 
+std::map<std::string, std::string> read_profiles(Table table) {
+  static const std::vector<std::string> partitions = {"aws", "aws-cn", "aws-us-gov"};
+  std::map<std::string, std::string> profiles;
+  for (const std::string& partition : table.keys()) {
+    if (auto problem = problem_with_one_of(partition, "partition", partitions)) table.error(partition, *problem);
+    profiles[partition] = table.required_string(partition, "a profile of the AWS configuration files");
+  }
+  return profiles;
+}
+
 LaunchPermissions read_launch_permissions(Table& table) {
   LaunchPermissions launch;
   launch.everybody = table.boolean("public").value_or(false);
@@ -249,6 +259,8 @@ PublishAws read_publish_aws(Table table, const FileAccess& files) {
   if (const auto templates = table.table("launch-templates")) {
     aws.launch_templates = read_launch_templates(*templates, aws.regions);
   }
+  aws.launch_template_default = table.boolean("launch-template-default").value_or(false);
+  if (const auto profiles = table.table("profiles")) aws.profiles = read_profiles(*profiles);
   check_together(table, aws);
   table.finish();
   return aws;

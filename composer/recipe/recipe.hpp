@@ -145,6 +145,8 @@ struct PublishAws {
   std::optional<unsigned> deprecate_after_days;
   std::vector<std::string> parameters;                  // templates: SSM parameters that get the image's id
   std::map<std::string, std::string> launch_templates;  // by region: an id or a name
+  bool launch_template_default = false;                 // make the new version the template's default
+  std::map<std::string, std::string> profiles;          // by partition ("aws-cn"): whose credentials
 };
 
 struct Publish {

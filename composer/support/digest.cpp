@@ -55,6 +55,28 @@ std::string to_hex(std::span<const unsigned char> bytes) {
   return text;
 }
 
+std::optional<std::string> parse_hex(std::string_view text) {
+  const auto value = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int high = value(text[i]);
+    const int low = value(text[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes.push_back(static_cast<char>(high * 16 + low));
+  }
+  return bytes;
+}
+
+std::optional<Sha256Bytes> parse_sha256(std::string_view text) {
+  const auto bytes = parse_hex(text);
+  Sha256Bytes digest{};
+  if (!bytes || bytes->size() != digest.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  return digest;
+}
+
 std::string sha256_hex(std::string_view data) {
   const Sha256Bytes bytes = Sha256().update(data).finish();
   return to_hex(bytes);

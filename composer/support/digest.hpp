@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,10 @@ class Sha256 {
 
 // Lower-case hexadecimal.
 std::string to_hex(std::span<const unsigned char> bytes);
+
+// The bytes that lower-case hexadecimal text stands for; nothing for any other text.
+std::optional<std::string> parse_hex(std::string_view text);
+std::optional<Sha256Bytes> parse_sha256(std::string_view text);
 
 // 64 lower-case hexadecimal characters.
 std::string sha256_hex(std::string_view data);
