@@ -80,9 +80,15 @@ class Client {
   Counters counters() const;
 
  private:
+  enum class Trouble;
   struct Progress;
-  HttpResponse try_once(const Call& call, const Endpoint& endpoint, const Credentials& credentials);
-  HttpRequest sign_request(const Call& call, const Endpoint& endpoint, const Credentials& credentials) const;
+  HttpRequest sign_request(const Call& call, const Endpoint& endpoint, const Credentials& credentials,
+                           const std::string& payload_hash) const;
+  HttpResponse try_once(const Call& call, const HttpRequest& request, Progress& progress);
+  bool may_try_again(const Call& call, const ServiceError& error, const HttpResponse& response,
+                     const Credentials& credentials, Progress& progress);
+  bool may_try_again(const TransportError& error, Progress& progress);
+  bool pause(Trouble trouble, std::chrono::milliseconds limit, Progress& progress);
   bool corrects_clock(const HttpResponse& response);
 
   ClientSettings settings_;

@@ -50,13 +50,13 @@ struct HttpResponse {
 class TransportError : public Error {
  public:
   enum class Cause {
-    name,         // the host's name is not known
-    connect,      // nobody listens there
-    timeout,      // silence, or too slow
-    dropped,      // the connection ended before the answer did
-    certificate,  // TLS, proxies, URLs: it will not be better next time
-    too_large,    // the answer went beyond HttpLimits::response_bytes
-    stopped,      // Cancel
+    name,       // the host's name is not known
+    connect,    // nobody listens there
+    timeout,    // silence, or too slow
+    dropped,    // the connection ended before the answer did
+    setup,      // certificates, proxies, addresses: it will not be better next time
+    too_large,  // the answer went beyond HttpLimits::response_bytes
+    stopped,    // Cancel
   };
   TransportError(Cause cause, const std::string& message, std::string hint = {});
   Cause cause() const noexcept { return cause_; }
@@ -69,7 +69,8 @@ class Transport {
  public:
   virtual ~Transport() = default;
   // Sends and waits for the answer, whatever its status; follows no redirect. From any number of threads at once.
-  // Throws TransportError; with Cause::stopped about a second after `cancel` was told to stop, at the latest.
+  // Throws TransportError, with Cause::stopped about a second after `cancel` was told to stop at the latest;
+  // Error(input) for a header that has a line break.
   virtual HttpResponse perform(const HttpRequest& request, const Cancel& cancel) = 0;
 };
 
@@ -82,7 +83,7 @@ struct TransportOptions {
 };
 
 // http_proxy (lower case only, as everywhere), HTTPS_PROXY/https_proxy, ALL_PROXY/all_proxy, NO_PROXY/no_proxy, and
-// AWS_CA_BUNDLE.
+// AWS_CA_BUNDLE. The user agent is this program's.
 TransportOptions transport_options(const Environment& environment);
 
 // Over libcurl, HTTP/1.1, connections are kept and used again.

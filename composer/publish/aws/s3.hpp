@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,12 @@ class Bucket {
   Call call_for(const std::string& operation, const std::string& method, const std::string& key) const;
   void put_parts(const std::string& key, int fd, const fs::path& file, std::uint64_t size_bytes,
                  const ObjectHeaders& headers);
+  std::string begin_parts(const std::string& key, const ObjectHeaders& headers);
+  std::string put_part(const std::string& key, const std::string& upload_id, std::uint64_t number,
+                       const std::string& piece);
+  void end_parts(const std::string& key, const std::string& upload_id, const std::string& parts);
+  void abort_parts(const std::string& key, const std::string& upload_id);
+  void remove_some(std::span<const std::string> keys);
 
   Client& client_;
   std::string name_;
