@@ -35,6 +35,7 @@ Action add_resolve(CLI::App& command);
 Action add_plan(CLI::App& command);
 Action add_build(CLI::App& command);
 Action add_test(CLI::App& command);
+Action add_publish(CLI::App& command);
 Action add_keygen(CLI::App& command);
 
 // Parses the command line and runs it. Returns the process's exit code.

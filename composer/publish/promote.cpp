@@ -37,4 +37,15 @@ std::vector<Promotion> promote(Regions& regions, const std::string& parameter) {
   return promotions;
 }
 
+std::string version_behind(const std::string& parameter, const Place& place, aws::Client& client,
+                           const History& history) {
+  const auto value = aws::Ssm(client).get_parameter(parameter);
+  if (!value) throw Error(ErrorKind::input, fmt::format("{}: there is no parameter {}", place.region, parameter));
+  for (const Publication& one : history.publications) {
+    if (one.place == place && one.ami == value->value) return history.images.at(one.image).version;
+  }
+  throw Error(ErrorKind::input, fmt::format("{}: parameter {} has {}, which was not published from here", place.region,
+                                            parameter, value->value));
+}
+
 }  // namespace compose::publish
