@@ -225,6 +225,7 @@ AwsPublishing::AwsPublishing(const recipe::Recipe& recipe, const AwsOptions& opt
 }
 
 fs::path AwsPublishing::ledger_file() const {
+  if (!options_.ledger.empty()) return fs::absolute(options_.ledger);
   return publish::Ledger::path_for(fs::absolute(common_.workspace), recipe_.name);
 }
 

@@ -20,6 +20,7 @@ struct AwsOptions {
   std::vector<std::string> regions;
   std::string endpoint_url;
   std::string profile;
+  fs::path ledger;
   std::vector<std::string> trusted_keys;
 };
 

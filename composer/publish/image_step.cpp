@@ -15,15 +15,19 @@ bool has_snapshot(const aws::Image& image, const std::string& snapshot_id) {
                      [&](const aws::BlockDevice& device) { return device.snapshot_id == snapshot_id; });
 }
 
+[[noreturn]] void throw_taken(const Region& region, const aws::Image& image) {
+  throw Error(
+      ErrorKind::input,
+      fmt::format("{}: there is another image of the name '{}', {}", region.place.region, image.name, image.image_id),
+      "give this one a [recipe] version of its own. Or was that one published with another ledger? Say --ledger");
+}
+
 // The image that stands under our name already; nothing when there is none.
 std::optional<std::string> adopt(const Region& region, const std::string& name, const std::string& snapshot_id) {
   const auto image = aws::Ec2(region.client).find_own_image(name);
   if (!image) return std::nullopt;
-  if (has_snapshot(*image, snapshot_id)) return image->image_id;
-  throw Error(
-      ErrorKind::input,
-      fmt::format("{}: there is another image of the name '{}', {}", region.place.region, name, image->image_id),
-      "give this one a [recipe] version of its own, or take that one away with `publish retire`");
+  if (!has_snapshot(*image, snapshot_id)) throw_taken(region, *image);
+  return image->image_id;
 }
 
 std::string register_or_adopt(const Region& region, const std::string& snapshot_id) {
@@ -60,6 +64,14 @@ std::string remembered_image(const Region& region, const std::string& snapshot_i
 }
 
 }  // namespace
+
+void check_name(const Region& region) {
+  const auto image = aws::Ec2(region.client).find_own_image(image_name(region.wanted(), region.subject));
+  if (!image) return;
+  const History history = region.ledger.history();
+  const Snapshot* ours = history.snapshot_of(region.place, region.subject.digest);
+  if (ours == nullptr || !has_snapshot(*image, ours->id)) throw_taken(region, *image);
+}
 
 std::string ensure_image(const Region& region, const std::string& snapshot_id) {
   const std::string ami = remembered_image(region, snapshot_id);

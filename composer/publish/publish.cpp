@@ -31,6 +31,7 @@ PublishReport publish_image(const recipe::Recipe& recipe, const Subject& subject
   PublishReport report;
   report.regions.resize(regions.size());
   regions.each([&](const Region& region, std::size_t i) {
+    check_name(region);
     check_launch_template(region);
     report.regions[i].snapshot = ensure_snapshot(region);
     report.regions[i].ami = ensure_image(region, report.regions[i].snapshot.id);

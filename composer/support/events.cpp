@@ -2,6 +2,7 @@
 
 #include <array>
 #include <exception>
+#include <map>
 #include <mutex>
 
 #include <unistd.h>
@@ -53,28 +54,56 @@ class TextEvents final : public Events {
   explicit TextEvents(int fd) : fd_(fd), live_(::isatty(fd) == 1) {}
 
   void stage_started(std::string_view stage, std::string_view detail) override {
-    if (live_) live_line(fmt::format("  {:<10} {}", stage, detail));
+    if (!live_) return;
+    const std::lock_guard guard(mutex_);
+    live_line(fmt::format("  {:<10} {}", stage, detail));
   }
 
   void stage_finished(std::string_view stage, std::string_view outcome, milliseconds elapsed) override {
+    forget(stage);
     permanent_line(fmt::format("  {:<10} {:>7.2f} s  {}", stage, static_cast<double>(elapsed.count()) / 1000, outcome));
   }
 
   void progress(std::string_view stage, std::uint64_t done, std::uint64_t total, std::string_view unit) override {
     if (!live_) return;
-    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard guard(mutex_);
+    const auto now = Clock::now();
+    const Running& running = running_.try_emplace(std::string(stage), Running{now, done}).first->second;
     if (now - last_live_ < milliseconds(100)) return;
     last_live_ = now;
-    live_line(total == 0
-                  ? fmt::format("  {:<10} {}", stage, human_amount(done, unit))
-                  : fmt::format("  {:<10} {} of {}", stage, human_amount(done, unit), human_amount(total, unit)));
+    const std::string amount = human_amount(done, unit) + (total == 0 ? "" : " of " + human_amount(total, unit));
+    live_line(fmt::format("  {:<10} {}{}", stage, amount, pace(running, now, done, total, unit)));
   }
 
   void note(std::string_view text) override { permanent_line(fmt::format("  note: {}", text)); }
 
  private:
-  void live_line(const std::string& text) {
+  using Clock = std::chrono::steady_clock;
+
+  // Where a stage's progress was when it was first told.
+  struct Running {
+    Clock::time_point since;
+    std::uint64_t done;
+  };
+
+  // ", 87.5 MiB/s, 12 s left", once there is something to reckon from.
+  static std::string pace(const Running& running, Clock::time_point now, std::uint64_t done, std::uint64_t total,
+                          std::string_view unit) {
+    const double seconds = std::chrono::duration<double>(now - running.since).count();
+    if (unit != "bytes" || done <= running.done || seconds < 1) return {};
+    const double rate = static_cast<double>(done - running.done) / seconds;
+    const std::string text = fmt::format(", {}/s", human_bytes(static_cast<std::uint64_t>(rate)));
+    if (total <= done) return text;
+    return text + fmt::format(", {:.0f} s left", static_cast<double>(total - done) / rate);
+  }
+
+  void forget(std::string_view stage) {
     const std::lock_guard guard(mutex_);
+    running_.erase(std::string(stage));
+  }
+
+  // With mutex_ held.
+  void live_line(const std::string& text) {
     write_line(fd_, "\r\x1b[K" + text);
     on_live_line_ = true;
   }
@@ -88,7 +117,8 @@ class TextEvents final : public Events {
   int fd_;
   bool live_;
   bool on_live_line_ = false;
-  std::chrono::steady_clock::time_point last_live_{};
+  Clock::time_point last_live_{};
+  std::map<std::string, Running> running_;
   std::mutex mutex_;
 };
 

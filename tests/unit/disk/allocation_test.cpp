@@ -14,45 +14,12 @@
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
+#include "support/scratch_disk.hpp"
 
 namespace compose::disk {
 namespace {
 
 constexpr std::uint64_t mib = 1U << 20U;
-
-// A disk of 512 MiB with the four partitions of ours, not formatted yet.
-struct ScratchDisk {
-  TemporaryDirectory folder{fs::temp_directory_path()};
-  fs::path image = folder.path() / "disk.raw";
-  Geometry geometry = make_geometry(512 * mib, 96 * mib, 64 * mib);
-
-  ScratchDisk() {
-    const Fd fd = open_file(image, O_RDWR | O_CREAT);
-    REQUIRE(::ftruncate(fd.get(), static_cast<off_t>(geometry.disk_bytes)) == 0);
-    write_gpt(image, geometry, Identity("scratch"));
-  }
-
-  void format(const Partition& partition, const std::string& kind, const std::vector<std::string>& options) const {
-    const fs::path part = folder.path() / "part";
-    std::vector<std::string> command{"mkfs." + kind};
-    command.insert(command.end(), options.begin(), options.end());
-    fs::remove(part);
-    run_checked({"truncate", "-s", std::to_string(partition.size_bytes), part.string()});
-    command.push_back(part.string());
-    run_checked(command, {{{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}}, {}, {}});
-    put_partition(partition);
-  }
-
-  void put_partition(const Partition& partition) const {
-    run_checked({"dd", "if=" + (folder.path() / "part").string(), "of=" + image.string(), "bs=1M",
-                 fmt::format("seek={}", partition.offset_bytes / mib), "conv=notrunc,sparse", "status=none"});
-  }
-
-  void write(std::uint64_t offset, const std::string& text) const {
-    const Fd fd = open_file(image, O_RDWR);
-    write_all_at(fd.get(), text, offset, "disk.raw");
-  }
-};
 
 std::uint64_t blocks_of(const Allocation& allocation, const Partition& partition) {
   const auto first = static_cast<std::ptrdiff_t>(partition.offset_bytes / snapshot_block_bytes);
@@ -62,7 +29,7 @@ std::uint64_t blocks_of(const Allocation& allocation, const Partition& partition
 }
 
 TEST_CASE("of ext4 and FAT what they have allocated counts, whether it is zeros or not") {
-  const ScratchDisk disk;
+  const tests::ScratchDisk disk(512 * mib);
   disk.format(disk.geometry.esp, "vfat", {"-F", "32", "-s", "1"});
   disk.format(disk.geometry.boot, "ext4", {"-q", "-b", "1024", "-O", "^has_journal"});
   disk.format(disk.geometry.root, "ext4", {"-q", "-b", "4096"});
@@ -81,11 +48,10 @@ TEST_CASE("of ext4 and FAT what they have allocated counts, whether it is zeros 
 }
 
 TEST_CASE("an ext4 file system's blocks are exactly those that e2fsprogs calls used") {
-  const ScratchDisk disk;
+  const tests::ScratchDisk disk(512 * mib);
   disk.format(disk.geometry.root, "ext4", {"-q", "-b", "4096"});
   const Allocation allocation = read_allocation(disk.image);
-  const std::string dump = run_checked({"dumpe2fs", (disk.folder.path() / "part").string()},
-                                       {{{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}, {"LC_ALL", "C"}}, {}, {}});
+  const std::string dump = run_checked({"dumpe2fs", disk.part.string()}, tests::with_sbin);
   std::vector<bool> expected(disk.geometry.root.size_bytes / snapshot_block_bytes, true);
   const std::uint64_t per_block = snapshot_block_bytes / 4096;
   std::vector<std::uint64_t> free_in(expected.size(), 0);
@@ -108,7 +74,7 @@ TEST_CASE("an ext4 file system's blocks are exactly those that e2fsprogs calls u
 }
 
 TEST_CASE("a partition of which nothing is known counts whole, what is outside of all only where it is written") {
-  const ScratchDisk disk;
+  const tests::ScratchDisk disk(512 * mib);
   disk.write(disk.geometry.root.offset_bytes + disk.geometry.root.size_bytes + 4096, "something");
   const Allocation allocation = read_allocation(disk.image);
   CHECK(blocks_of(allocation, disk.geometry.root) == disk.geometry.root.size_bytes / snapshot_block_bytes);
@@ -127,7 +93,7 @@ TEST_CASE("what is not a disk image is an input error") {
 }
 
 TEST_CASE("a file system that claims more than its disk has is an input error") {
-  const ScratchDisk disk;
+  const tests::ScratchDisk disk(512 * mib);
   disk.format(disk.geometry.root, "ext4", {"-q"});
   fs::resize_file(disk.image, disk.geometry.root.offset_bytes + 16 * mib);
   CHECK_THROWS_AS(read_allocation(disk.image), Error);
