@@ -7,9 +7,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <boost/filesystem/operations.hpp>
 #include <catch2/catch.hpp>
-#include <fmt/format.h>
 
 #include "disk/gpt.hpp"
 #include "support/file.hpp"
@@ -33,7 +33,8 @@ struct ScratchDisk {
   }
 
   // mkfs.KIND with these options.
-  void format(const disk::Partition& partition, const std::string& kind, const std::vector<std::string>& options) const {
+  void format(const disk::Partition& partition, const std::string& kind,
+              const std::vector<std::string>& options) const {
     fs::remove(part);
     run_checked({"truncate", "-s", std::to_string(partition.size_bytes), part.string()});
     std::vector<std::string> command{"mkfs." + kind};
