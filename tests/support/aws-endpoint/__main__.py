@@ -31,7 +31,7 @@ def main():
         settings.update(read_json(options.settings))
     if options.faults:
         endpoint.faults.set(read_json(options.faults))
-    server = Server(options.port, world.path('temporary'), endpoint.handle)
+    server = Server(options.port, world.path('temporary'), endpoint.handle, endpoint.is_cut)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.stop).start())
     announce(server.port, options.port_file)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+from endpoint.blocks import holders
 from endpoint.http import Response
 from endpoint.state import Credential
 
@@ -37,7 +38,7 @@ class Admin:
             return _json(404, {'error': f'no {request.method} {name}; there are: '
                                + ', '.join(' '.join(route) for route in self.routes)})
         try:
-            argument = json.loads(bytes(request.body.data)) if request.body.length else {}
+            argument = json.loads(request.body.content()) if request.body.length else {}
             answer = action(argument)
         except (ValueError, KeyError, TypeError, OSError) as error:
             return _json(400, {'error': f'{type(error).__name__}: {error}'})
@@ -120,15 +121,14 @@ class Admin:
 
     def materialise(self, text):
         """region, snapshot, path: writes the volume that the snapshot holds as a raw file."""
-        store = self.world.blocks
         with self.world.lock:
             region = self.world.region(text['region'])
             snapshot = region.snapshots[text['snapshot']]
             if snapshot.state != 'completed':
                 raise ValueError(f'{snapshot.id} is {snapshot.state}')
-            layers = store.layers(region, snapshot)
-        store.materialise(layers, snapshot.volume_gib, text['path'])
-        return {'blocks': sum(len(layer.blocks) for layer in layers)}
+            digests = {index: layer.blocks[index] for index, layer in holders(region, snapshot).items()}
+        self.world.blocks.materialise(digests, snapshot.volume_gib, text['path'])
+        return {'blocks': len(digests)}
 
 
 def _json(status, value):

@@ -11,8 +11,7 @@ from endpoint.errors import ServiceError, ShapeProblem
 from endpoint.faults import Faults, internal
 from endpoint.http import Delivery, Response
 from endpoint.request_log import RequestLog, key_fields
-from endpoint.services import ebs, s3, ssm, sts
-from endpoint.services import ec2
+from endpoint.services import ebs, ec2, s3, ssm, sts
 from endpoint.wire.json11 import JsonProtocol
 from endpoint.wire.models import load_model
 from endpoint.wire.query import Ec2Protocol, QueryProtocol
@@ -45,7 +44,8 @@ class Service:
 
 def build_services(world):
     services = {}
-    for name, module, protocol in (('ebs', ebs, RestJsonProtocol), ('ec2', ec2, Ec2Protocol), ('ssm', ssm, JsonProtocol),
+    for name, module, protocol in (('ebs', ebs, RestJsonProtocol), ('ec2', ec2, Ec2Protocol), ('ssm', ssm,
+                                                                                               JsonProtocol),
                                    ('sts', sts, QueryProtocol), ('s3', s3, RestXmlProtocol)):
         model = load_model(name)
         operations = module.operations(world)
@@ -84,6 +84,22 @@ class Endpoint:
         delivery = call.fault.delivery if call.fault else Delivery()
         self._log(call, response)
         return response, delivery
+
+    def is_cut(self, request):
+        """Asked with the head alone: of EC2 and STS the operation is not known yet."""
+        try:
+            scope = signature.read_scope(request)
+            if scope is None or scope.service not in self.services:
+                return False
+            protocol = self.services[scope.service].protocol
+            operation = '' if isinstance(protocol, QueryProtocol) else protocol.identify(request)
+        except (ValueError, ServiceError):
+            return False
+        if not self.faults.is_cut(scope.service, operation, scope.region):
+            return False
+        self.log.add({'time': time.time(), 'region': scope.region, 'service': scope.service, 'operation': operation,
+                      'status': 0, 'code': '', 'fault': 'cut', 'key': {}})
+        return True
 
     def _answer(self, call):
         try:
@@ -152,9 +168,11 @@ class Endpoint:
 
     def _log(self, call, response):
         fault = call.fault.kind if call.fault else ''
+        is_answered = not call.fault or call.fault.delivery.kind not in ('drop', 'hang')
         self.log.add({
             'time': call.started, 'ms': round((time.time() - call.started) * 1000, 3), 'region': call.region,
-            'service': call.service, 'operation': call.operation, 'status': response.status, 'code': call.code,
+            'service': call.service, 'operation': call.operation, 'code': call.code,
+            'status': response.status if is_answered else 0,
             'fault': fault, 'request_bytes': call.request.body.length, 'response_bytes': len(response.body),
             'account': call.caller.account, 'access_key': call.caller.access_key, 'key': key_fields(call.params)})
 

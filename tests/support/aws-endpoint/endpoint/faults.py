@@ -5,11 +5,12 @@
      "script": [{"service": "ebs", "operation": "CompleteSnapshot", "region": "eu-central-1", "nth": 3,
                  "kind": "error", "code": "AccessDeniedException", "status": 403, "message": "no"}]}
 
-Kinds: throttle, internal, error (`code`, `status`, `message`, `members`), drop_before (the connection is reset and
-nothing was done), drop_after (done, but no answer), hang and hang_after (no answer for `seconds`), slow (an answer
-spread over `seconds`), truncate (done; half an answer). A script entry holds for `times` calls from the `nth` on.
-What happens to a call depends on the seed, its operation and its number among the calls of that operation in that
-region, not on the order in which calls of different operations come.
+Kinds: throttle, internal, error (`code`, `status`, `message`, `members`), cut (the connection is reset in the middle
+of the request's body), drop_before (it is reset after that, and nothing was done), drop_after (done, but no answer),
+hang and hang_after (no answer for `seconds`), slow (an answer spread over `seconds`), truncate (done; half an answer).
+A script entry holds for `times` calls from the `nth` on. What happens to a call depends on the seed, its operation and
+its number among the calls of that operation in that region, not on the order in which calls of different operations
+come. A cut is decided before the operation of an EC2 or STS request is known, so there it cannot name one.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ import threading
 from endpoint.errors import ServiceError
 from endpoint.http import Delivery
 
-KINDS = ('throttle', 'internal', 'error', 'drop_before', 'drop_after', 'hang', 'hang_after', 'slow', 'truncate')
+KINDS = ('throttle', 'internal', 'error', 'cut', 'drop_before', 'drop_after', 'hang', 'hang_after', 'slow', 'truncate')
 EBS_THROTTLES = (('RequestThrottledException', 'ACCOUNT_THROTTLED'),
                  ('RequestThrottledException', 'DEPENDENCY_REQUEST_THROTTLED'),
                  ('RequestThrottledException', 'RESOURCE_LEVEL_THROTTLE'), ('ThrottlingException', None))
@@ -83,23 +84,30 @@ class Faults:
     def next(self, service, operation, region):
         """The fault of this call; None for most."""
         with self._lock:
-            key = (service, operation, region)
-            number = self._counts[key] = self._counts.get(key, 0) + 1
-            rule = self._scripted(*key) or self._random(*key, number)
+            rule, number = self._rule(service, operation, region, is_cut=False)
             return _fault_of(rule, service, number) if rule else None
 
-    def _scripted(self, service, operation, region):
+    def is_cut(self, service, operation, region):
+        with self._lock:
+            return self._rule(service, operation, region, is_cut=True)[0] is not None
+
+    def _rule(self, service, operation, region, is_cut):
+        key = (service, operation, region)
+        number = self._counts[key, is_cut] = self._counts.get((key, is_cut), 0) + 1
+        return self._scripted(*key, is_cut) or self._random(*key, number, is_cut), number
+
+    def _scripted(self, service, operation, region, is_cut):
         hit = None
         for rule in self._script:
-            if rule.covers(service, operation, region):
+            if (rule.kind == 'cut') == is_cut and rule.covers(service, operation, region):
                 rule.seen += 1
                 if rule.nth <= rule.seen < rule.nth + rule.times:
                     hit = hit or rule
         return hit
 
-    def _random(self, service, operation, region, number):
+    def _random(self, service, operation, region, number, is_cut):
         for position, rule in enumerate(self._rates):
-            if rule.covers(service, operation, region):
+            if (rule.kind == 'cut') == is_cut and rule.covers(service, operation, region):
                 text = f'{self._seed} {position} {service} {operation} {region} {number}'
                 draw = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], 'big') / 2 ** 64
                 if draw < rule.rate:

@@ -11,9 +11,12 @@ import threading
 import time
 import urllib.parse
 
+from endpoint.errors import ServiceError
+
 HEAD_LIMIT = 64 * 1024
 IN_MEMORY_LIMIT = 1024 * 1024
 BODY_LIMIT = 5 * 1024 ** 3
+DOCUMENT_LIMIT = 4 * 1024 * 1024
 CHUNK = 256 * 1024
 IDLE_TIMEOUT_S = 300
 REASONS = {200: 'OK', 201: 'Created', 202: 'Accepted', 204: 'No Content', 206: 'Partial Content', 304: 'Not Modified',
@@ -41,6 +44,12 @@ class Body:
         self.data = data
         self.file = file
         self.sha256 = sha256
+
+    def content(self):
+        """All of it, of requests that are documents."""
+        if self.length > DOCUMENT_LIMIT:
+            raise ServiceError('RequestEntityTooLarge', f'The body is longer than {DOCUMENT_LIMIT} bytes', 413)
+        return b''.join(self.pieces())
 
     def md5(self):
         digest = hashlib.md5(usedforsecurity=False)
@@ -137,8 +146,8 @@ class Connection:
         self.pending = b''
         self.buffer = None
 
-    def read_request(self):
-        """None at the end of the connection."""
+    def read_request(self, is_cut):
+        """None at the end of the connection. `is_cut(request)`, asked before the body is read, has it cut off there."""
         head = self._read_head()
         if head is None:
             return None
@@ -146,6 +155,11 @@ class Connection:
         length = _body_length(request)
         if request.header('expect', '').lower() == '100-continue':
             self.sock.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
+        if is_cut(request):
+            if len(self.pending) < length:
+                self.sock.recv(max(1, length // 2))
+            self.reset()
+            return None
         request.body = self._read_small(length) if length <= IN_MEMORY_LIMIT else self._read_large(length)
         return request
 
@@ -299,10 +313,11 @@ def _body_length(request):
 
 
 class Server:
-    """`handle(request)` gives a Response and a Delivery, or raises; `stop()` ends the threads' waiting."""
+    """`handle(request)` gives a Response and a Delivery; `is_cut(request)` is asked before there is a body."""
 
-    def __init__(self, port, temporary_folder, handle):
+    def __init__(self, port, temporary_folder, handle, is_cut):
         self.handle = handle
+        self.is_cut = is_cut
         self.temporary_folder = temporary_folder
         self.stopping = threading.Event()
         self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -340,7 +355,7 @@ class Server:
 
     def _serve_one(self, connection):
         try:
-            request = connection.read_request()
+            request = connection.read_request(self.is_cut)
         except BadRequest as error:
             text = str(error).encode()
             connection.send(Response(error.status, [('Content-Type', 'text/plain'), ('Connection', 'close')], text),

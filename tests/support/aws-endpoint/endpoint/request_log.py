@@ -4,7 +4,8 @@ import json
 import threading
 
 KEY_FIELDS = ('SnapshotId', 'BlockIndex', 'ParentSnapshotId', 'ClientToken', 'ChangedBlocksCount', 'ImageId', 'Name',
-              'Names', 'SnapshotIds', 'ImageIds', 'Resources', 'LaunchTemplateId', 'LaunchTemplateName', 'Bucket', 'Key',
+              'Names', 'SnapshotIds', 'ImageIds', 'Resources', 'LaunchTemplateId', 'LaunchTemplateName', 'Bucket',
+              'Key',
               'UploadId', 'PartNumber', 'RoleArn')
 
 

@@ -146,9 +146,9 @@ class World:
         self.regions = {}
         self.buckets = {}
         self.token_key = secrets.token_hex(16)
-        self.blocks = BlockStore(self.path('blocks'))
+        self.blocks = BlockStore(self.path('blocks'), self.path('temporary'))
         for name in ('objects', 'temporary'):
-            os.makedirs(os.path.join(folder, name), exist_ok=True)
+            os.makedirs(self.path(name), exist_ok=True)
 
     def now(self):
         return time.time() + self.settings.clock_offset_s

@@ -4,7 +4,7 @@ import base64
 import bisect
 import hashlib
 
-from endpoint.blocks import BLOCK_SIZE, BLOCKS_PER_GIB
+from endpoint.blocks import BLOCK_SIZE, BLOCKS_PER_GIB, holder, holders, layers
 from endpoint.errors import ServiceError
 from endpoint.services import paging
 from endpoint.services.snapshots import refresh
@@ -42,7 +42,6 @@ def linear_checksum(blocks):
 class Ebs:
     def __init__(self, world):
         self.world = world
-        self.blocks = world.blocks
         self._starting = {}
         self._writing = {}
 
@@ -78,7 +77,6 @@ class Ebs:
             encrypted=params.get('Encrypted', False) or bool(parent and parent.encrypted),
             kms_key=params.get('KmsKeyArn', ''), timeout_min=params.get('Timeout', 60),
             client_token=params.get('ClientToken', ''), last_write_at=self.world.now())
-        self.blocks.create(snapshot)
         region.snapshots[snapshot.id] = snapshot
         if params.get('Tags'):
             region.tags[snapshot.id] = {tag['Key']: tag.get('Value', '') for tag in params['Tags']}
@@ -145,12 +143,14 @@ class Ebs:
                 raise invalid(f'Block index {index} is beyond the volume of {snapshot.volume_gib} GiB')
             self._begin_write(snapshot, index, body.sha256)
         try:
-            self.blocks.write(snapshot, index, body.data)
+            self.world.blocks.write(body.sha256, body.data)
         finally:
             self._end_write(snapshot, index)
         with self.world.lock:
             if snapshot.sealed_at is not None:
                 raise invalid(f'The snapshot {snapshot.id} was completed meanwhile', 'INVALID_SNAPSHOT_ID')
+            # Again, in case a deletion took it for unneeded before it was noted.
+            self.world.blocks.write(body.sha256, body.data)
             snapshot.blocks[index] = body.sha256
             snapshot.last_write_at = self.world.now()
         return {'Checksum': params['Checksum'], 'ChecksumAlgorithm': 'SHA256'}
@@ -200,8 +200,8 @@ class Ebs:
         with self.world.lock:
             region = self.world.region(caller.region)
             snapshot = self._readable(region, caller, params['SnapshotId'])
-            effective = self.blocks.effective(region, snapshot)
-        indexes, token = self._page(params, sorted(effective), ['blocks', snapshot.id])
+            held = sorted(holders(region, snapshot))
+        indexes, token = self._page(params, held, ['blocks', snapshot.id])
         return {'Blocks': [{'BlockIndex': index, 'BlockToken': self._token(snapshot, index)} for index in indexes],
                 'ExpiryTime': self._expiry(), 'VolumeSize': snapshot.volume_gib, 'BlockSize': BLOCK_SIZE,
                 'NextToken': token}
@@ -213,11 +213,11 @@ class Ebs:
             region = self.world.region(caller.region)
             first = self._readable(region, caller, params['FirstSnapshotId'])
             second = self._readable(region, caller, params['SecondSnapshotId'])
-            if self.blocks.layers(region, first)[0] is not self.blocks.layers(region, second)[0]:
+            if layers(region, first)[0] is not layers(region, second)[0]:
                 raise invalid(f'{first.id} and {second.id} are not of one lineage', 'UNRELATED_SNAPSHOTS')
-            before, after = self.blocks.effective(region, first), self.blocks.effective(region, second)
+            before, after = holders(region, first), holders(region, second)
         changed = sorted(index for index in before.keys() | after.keys()
-                         if _holder(before, index) != _holder(after, index))
+                         if before.get(index) is not after.get(index))
         indexes, token = self._page(params, changed, ['changed', first.id, second.id])
         return {'ChangedBlocks': [{
             'BlockIndex': index, 'FirstBlockToken': self._token(first, index) if index in before else None,
@@ -230,9 +230,8 @@ class Ebs:
             region = self.world.region(caller.region)
             snapshot = self._readable(region, caller, params['SnapshotId'])
             self._check_token(snapshot, index, params['BlockToken'])
-            holder = self.blocks.holder(region, snapshot, index)
-            digest = holder.blocks[index]
-        return {'BlockData': self.blocks.read(holder, index), 'DataLength': BLOCK_SIZE, 'ChecksumAlgorithm': 'SHA256',
+            digest = holder(region, snapshot, index).blocks[index]
+        return {'BlockData': self.world.blocks.read(digest), 'DataLength': BLOCK_SIZE, 'ChecksumAlgorithm': 'SHA256',
                 'Checksum': base64.b64encode(bytes.fromhex(digest)).decode()}
 
     def _page(self, params, indexes, question):
@@ -260,10 +259,10 @@ class Ebs:
 
     def _check_token(self, snapshot, index, token):
         try:
-            holder, of_index, expires_at = paging.open_token(self.world, token)
+            of_snapshot, of_index, expires_at = paging.open_token(self.world, token)
         except (ValueError, TypeError):
             raise invalid('The block token is not valid', 'INVALID_BLOCK_TOKEN') from None
-        if (holder, of_index) != (snapshot.id, index) or self.world.now() > expires_at:
+        if (of_snapshot, of_index) != (snapshot.id, index) or self.world.now() > expires_at:
             raise invalid('The block token is not valid for this block, or expired', 'INVALID_BLOCK_TOKEN')
 
     def _readable(self, region, caller, snapshot_id):
@@ -298,11 +297,6 @@ def _token_key(caller, params):
 
 def _identity(params):
     return {name: params[name] for name in IDENTICAL_REQUEST if name in params}
-
-
-def _holder(effective, index):
-    found = effective.get(index)
-    return found[0].id if found else None
 
 
 def _check_tags(tags):

@@ -1,27 +1,21 @@
 """S3: buckets and objects. Objects may be read without a signature when a test made the bucket public."""
 
-import base64
-import binascii
-import hashlib
 import os
 import re
 import secrets
 import urllib.parse
-import zlib
 
 from endpoint.errors import ServiceError
 from endpoint.http import FilePart
 from endpoint.services import paging
 from endpoint.services.s3_multipart import Multipart
+from endpoint.services.s3_objects import (check_checksums, check_key, check_md5, check_read_conditions,
+                                          check_write_conditions, is_range, kept_headers, object_answer, range_of)
 from endpoint.state import Bucket, StoredObject
 
 PUBLIC_OPERATIONS = ('GetObject', 'HeadObject', 'ListObjectsV2')
 BUCKET = re.compile(r'(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]')
-RANGE = re.compile(r'bytes=(\d*)-(\d*)')
-KEY_LIMIT = 1024
 LIST_PAGE = 1000
-# Parameters of an upload that come back as headers of the object.
-KEPT = ('CacheControl', 'ContentDisposition', 'ContentEncoding', 'ContentLanguage', 'ContentType', 'Expires')
 
 
 def operations(world):
@@ -29,8 +23,7 @@ def operations(world):
     multipart = Multipart(service)
     return {
         'CreateBucket': service.create_bucket, 'HeadBucket': service.head_bucket, 'DeleteBucket': service.delete_bucket,
-        'ListBuckets': service.list_buckets, 'GetBucketLocation': service.get_bucket_location,
-        'PutObject': service.put_object, 'GetObject': service.get_object,
+        'ListBuckets': service.list_buckets, 'PutObject': service.put_object, 'GetObject': service.get_object,
         'HeadObject': service.head_object, 'DeleteObject': service.delete_object,
         'DeleteObjects': service.delete_objects, 'ListObjectsV2': service.list_objects,
         'CreateMultipartUpload': multipart.create, 'UploadPart': multipart.upload_part,
@@ -65,7 +58,8 @@ class S3:
         with self.world.lock:
             existing = self.world.buckets.get(name)
             if existing and existing.owner == caller.account:
-                raise ServiceError('BucketAlreadyOwnedByYou', 'Your previous request to create the named bucket succeeded '
+                raise ServiceError('BucketAlreadyOwnedByYou',
+                                   'Your previous request to create the named bucket succeeded '
                                    'and you already own it.', 409)
             if existing:
                 raise ServiceError('BucketAlreadyExists', 'The requested bucket name is not available.', 409)
@@ -75,10 +69,6 @@ class S3:
     def head_bucket(self, caller, params):
         self.bucket(caller, params)
         return {}
-
-    def get_bucket_location(self, caller, params):
-        bucket = self.bucket(caller, params, any_region=True)
-        return {'LocationConstraint': None if bucket.region == 'us-east-1' else bucket.region}
 
     def list_buckets(self, caller, _params):
         with self.world.lock:
@@ -94,12 +84,12 @@ class S3:
             del self.world.buckets[bucket.name]
         return {}
 
-    def bucket(self, caller, params, any_region=False):
+    def bucket(self, caller, params):
         """The caller's own bucket."""
         bucket = self._existing(params)
         if bucket.owner != caller.account:
             raise denied()
-        if bucket.region != caller.region and not any_region:
+        if bucket.region != caller.region:
             raise ServiceError('AuthorizationHeaderMalformed', f"The authorization header is malformed; the region "
                                f"'{caller.region}' is wrong; expecting '{bucket.region}'", 400,
                                {'Region': bucket.region})
@@ -131,7 +121,7 @@ class S3:
         with self.world.lock:
             bucket = self.bucket(caller, params)
             try:
-                _check_write_conditions(params, bucket.objects.get(params['Key']))
+                check_write_conditions(params, bucket.objects.get(params['Key']))
             except ServiceError:
                 self.remove_file(stored.file)
                 raise
@@ -142,7 +132,7 @@ class S3:
         """Writes the body into a new file of the store and checks it against what the client says of it."""
         md5 = body.md5()
         if 'ContentMD5' in params:
-            _check_md5(params['ContentMD5'], md5)
+            check_md5(params['ContentMD5'], md5)
         checksums = check_checksums(params, body)
         file = secrets.token_hex(16)
         body.save_as(self.file_path(file))
@@ -165,19 +155,19 @@ class S3:
         with self.world.lock:
             stored = self._object(caller, params)
 
-            answer = _object_answer(stored, params)
-            _check_read_conditions(params, stored, self.world)
-            start, length = _range_of(params, stored.size)
+            answer = object_answer(stored, params)
+            check_read_conditions(params, stored)
+            start, length = range_of(params, stored.size)
             answer['ContentLength'] = length
-            if 'Range' in params and (start, length) != (0, stored.size) or _is_range(params):
+            if is_range(params):
                 answer.update(_status=206, ContentRange=f'bytes {start}-{start + length - 1}/{stored.size}')
             return {**answer, 'Body': FilePart(self.file_path(stored.file), start, length)}
 
     def head_object(self, caller, params):
         with self.world.lock:
             stored = self._object(caller, params)
-            _check_read_conditions(params, stored, self.world)
-            return {**_object_answer(stored, params), 'ContentLength': stored.size}
+            check_read_conditions(params, stored)
+            return {**object_answer(stored, params), 'ContentLength': stored.size}
 
     def _object(self, caller, params):
         check_key(params['Key'])
@@ -218,129 +208,31 @@ class S3:
                 raise denied()
             entries = _grouped(bucket, params)
         question = paging.question_of(bucket.name, params.get('Prefix'), params.get('Delimiter'))
-        size = min(params.get('MaxKeys', LIST_PAGE), LIST_PAGE)
-        try:
-            shown, token = paging.page(self.world, entries, size, None, question)
-            if 'ContinuationToken' in params:
-                entries = _after(entries, self._last_of(params['ContinuationToken'], question))
-                shown, token = paging.page(self.world, entries, size, None, question)
-        except (ValueError, TypeError):
-            raise ServiceError('InvalidArgument', 'The continuation token provided is incorrect') from None
+        if 'ContinuationToken' in params:
+            last = self._last_of(params['ContinuationToken'], question).encode()
+            entries = [entry for entry in entries if entry[0].encode() > last]
+        size = min(params.get('MaxKeys', LIST_PAGE), LIST_PAGE, self.world.settings.page_size or LIST_PAGE)
+        shown = entries[:size]
+        is_truncated = len(entries) > size > 0
         encode = urllib.parse.quote if params.get('EncodingType') == 'url' else str
-        next_token = paging.sign_token(self.world, [question, shown[-1][0]]) if token and shown else None
+        next_token = paging.sign_token(self.world, [question, shown[-1][0]]) if is_truncated else None
         return {
             'Name': bucket.name, 'Prefix': encode(params.get('Prefix', '')), 'MaxKeys': size, 'KeyCount': len(shown),
             'Delimiter': params.get('Delimiter'), 'StartAfter': params.get('StartAfter'),
-            'EncodingType': params.get('EncodingType'), 'IsTruncated': bool(next_token),
+            'EncodingType': params.get('EncodingType'), 'IsTruncated': is_truncated,
             'ContinuationToken': params.get('ContinuationToken'), 'NextContinuationToken': next_token,
             'CommonPrefixes': [{'Prefix': encode(name)} for name, stored in shown if stored is None],
             'Contents': [{'Key': encode(name), 'LastModified': stored.modified_at, 'ETag': stored.etag,
                           'Size': stored.size, 'StorageClass': 'STANDARD'} for name, stored in shown if stored]}
 
     def _last_of(self, token, question):
-        asked, last = paging.open_token(self.world, token)
+        try:
+            asked, last = paging.open_token(self.world, token)
+        except (ValueError, TypeError):
+            asked, last = None, ''
         if asked != question:
-            raise ValueError('another listing')
+            raise ServiceError('InvalidArgument', 'The continuation token provided is incorrect')
         return last
-
-
-def check_key(key):
-    if len(key.encode()) > KEY_LIMIT:
-        raise ServiceError('KeyTooLongError', 'Your key is too long', 400)
-
-
-def kept_headers(params):
-    return {name: params[name] for name in KEPT if name in params}
-
-
-def check_checksums(params, body):
-    """Of the headers x-amz-checksum-*; the ones that are given, verified."""
-    makers = {'ChecksumSHA256': lambda: bytes.fromhex(body.sha256), 'ChecksumSHA1': lambda: _sha1(body),
-              'ChecksumCRC32': lambda: _crc32(body)}
-    if 'ChecksumCRC32C' in params:
-        raise ServiceError('NotImplemented', 'CRC32C is not implemented here', 501)
-    found = {}
-    for name, make in makers.items():
-        if name in params:
-            if base64.b64encode(make()).decode() != params[name]:
-                raise ServiceError('BadDigest', f'The {name[8:]} you specified did not match the calculated checksum.')
-            found[name] = params[name]
-    return found
-
-
-def _sha1(body):
-    digest = hashlib.sha1(usedforsecurity=False)
-    for piece in body.pieces():
-        digest.update(piece)
-    return digest.digest()
-
-
-def _crc32(body):
-    value = 0
-    for piece in body.pieces():
-        value = zlib.crc32(piece, value)
-    return value.to_bytes(4, 'big')
-
-
-def _check_md5(text, md5):
-    try:
-        given = base64.b64decode(text, validate=True)
-    except binascii.Error:
-        given = b''
-    if len(given) != 16:
-        raise ServiceError('InvalidDigest', 'The Content-MD5 you specified is not valid.')
-    if given != md5:
-        raise ServiceError('BadDigest', 'The Content-MD5 you specified did not match what we received.')
-
-
-def _check_write_conditions(params, existing):
-    if params.get('IfNoneMatch') == '*' and existing:
-        raise ServiceError('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', 412,
-                           {'Condition': 'If-None-Match'})
-    if 'IfMatch' in params and (existing is None or existing.etag.strip('"') != params['IfMatch'].strip('"')):
-        raise ServiceError('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', 412,
-                           {'Condition': 'If-Match'})
-
-
-def _check_read_conditions(params, stored, _world):
-    etag = stored.etag.strip('"')
-    if 'IfMatch' in params and params['IfMatch'].strip('"') != etag:
-        raise ServiceError('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', 412)
-    if 'IfNoneMatch' in params and params['IfNoneMatch'].strip('"') == etag:
-        raise ServiceError('NotModified', '', 304)
-    if 'IfNoneMatch' not in params and int(stored.modified_at) <= params.get('IfModifiedSince', -1):
-        raise ServiceError('NotModified', '', 304)
-    if 'IfMatch' not in params and int(stored.modified_at) > params.get('IfUnmodifiedSince', stored.modified_at):
-        raise ServiceError('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', 412)
-
-
-def _is_range(params):
-    return RANGE.fullmatch(params.get('Range', '')) is not None
-
-
-def _range_of(params, size):
-    """(start, length); a range that cannot be read is ignored, as RFC 9110 says."""
-    found = RANGE.fullmatch(params.get('Range', ''))
-    if found is None or found.groups() == ('', ''):
-        return 0, size
-    first, last = found.groups()
-    if first == '':
-        start, end = max(0, size - int(last)), size
-    else:
-        start, end = int(first), min(int(last) + 1, size) if last else size
-    if start >= end:
-        raise ServiceError('InvalidRange', 'The requested range is not satisfiable', 416,
-                           {'RangeRequested': params['Range'], 'ActualObjectSize': size})
-    return start, end - start
-
-
-def _object_answer(stored, params):
-    answer = {'AcceptRanges': 'bytes', 'ETag': stored.etag, 'LastModified': stored.modified_at,
-              'Metadata': stored.metadata, **stored.headers}
-    answer.setdefault('ContentType', 'binary/octet-stream')
-    if params.get('ChecksumMode') == 'ENABLED' and 'Range' not in params:
-        answer.update(stored.checksums)
-    return answer
 
 
 def _grouped(bucket, params):
@@ -356,7 +248,3 @@ def _grouped(bucket, params):
         else:
             found[key] = stored
     return sorted(found.items(), key=lambda entry: entry[0].encode())
-
-
-def _after(entries, last):
-    return [entry for entry in entries if entry[0].encode() > last.encode()]

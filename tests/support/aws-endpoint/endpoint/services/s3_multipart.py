@@ -5,7 +5,7 @@ import os
 import secrets
 
 from endpoint.errors import ServiceError
-from endpoint.services import s3 as objects
+from endpoint.services.s3_objects import check_key, kept_headers
 from endpoint.state import StoredObject, Upload
 
 MIN_PART = 5 * 1024 * 1024
@@ -19,10 +19,10 @@ class Multipart:
         self.world = s3.world
 
     def create(self, caller, params):
-        objects.check_key(params['Key'])
+        check_key(params['Key'])
         with self.world.lock:
             bucket = self.s3.bucket(caller, params)
-            upload = Upload(secrets.token_urlsafe(48), params['Key'], self.world.now(), objects.kept_headers(params),
+            upload = Upload(secrets.token_urlsafe(48), params['Key'], self.world.now(), kept_headers(params),
                             params.get('Metadata', {}))
             bucket.uploads[upload.id] = upload
         return {'Bucket': bucket.name, 'Key': upload.key, 'UploadId': upload.id}
@@ -30,14 +30,16 @@ class Multipart:
     def _upload(self, caller, params):
         upload = self.s3.bucket(caller, params).uploads.get(params['UploadId'])
         if upload is None or upload.key != params['Key']:
-            raise ServiceError('NoSuchUpload', 'The specified upload does not exist. The upload ID may be invalid, or the '
+            raise ServiceError('NoSuchUpload',
+                               'The specified upload does not exist. The upload ID may be invalid, or the '
                                'upload may have been aborted or completed.', 404, {'UploadId': params['UploadId']})
         return upload
 
     def upload_part(self, caller, params):
         number = params['PartNumber']
         if not 1 <= number <= MAX_PARTS:
-            raise ServiceError('InvalidArgument', f'Part number must be an integer between 1 and {MAX_PARTS}, inclusive')
+            raise ServiceError('InvalidArgument',
+                               f'Part number must be an integer between 1 and {MAX_PARTS}, inclusive')
         with self.world.lock:
             self._upload(caller, params)
         stored = self.s3.store(params, params['Body'])
@@ -62,7 +64,8 @@ class Multipart:
             bucket = self.s3.bucket(caller, params)
             self.s3.replace(bucket, stored)
             self._discard(bucket, upload)
-        return {'Bucket': bucket.name, 'Key': upload.key, 'ETag': stored.etag, 'Location': f'/{bucket.name}/{upload.key}'}
+        return {'Bucket': bucket.name, 'Key': upload.key, 'ETag': stored.etag,
+                'Location': f'/{bucket.name}/{upload.key}'}
 
     @staticmethod
     def _chosen(upload, wanted):

@@ -67,8 +67,8 @@ class Ssm:
             previous = existing.history[-1]
             self._check_overwrite(params, previous)
         if params.get('Overwrite') and 'Tags' in params:
-            raise invalid("Invalid request: tags and overwrite can't be used together. To create a parameter with tags, "
-                          'please remove overwrite flag. To update tags for an existing parameter, please use '
+            raise invalid("Invalid request: tags and overwrite can't be used together. To create a parameter with "
+                          'tags, please remove overwrite flag. To update tags for an existing parameter, please use '
                           'AddTagsToResource or RemoveTagsFromResource.')
         if not params['Value']:
             raise invalid("1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must "
@@ -83,7 +83,8 @@ class Ssm:
     @staticmethod
     def _check_overwrite(params, previous):
         if not params.get('Overwrite'):
-            raise ServiceError('ParameterAlreadyExists', 'The parameter already exists. To overwrite this value, set the '
+            raise ServiceError('ParameterAlreadyExists',
+                               'The parameter already exists. To overwrite this value, set the '
                                'overwrite option in the request to true.')
         if params.get('Type', previous['Type']) != previous['Type']:
             raise ServiceError('HierarchyTypeMismatchException', 'The parameter type cannot be changed.')

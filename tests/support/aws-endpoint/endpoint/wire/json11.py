@@ -65,7 +65,7 @@ def write_value(value, shape):
 
 def parse_json(body):
     try:
-        parsed = json.loads(bytes(body.data) or b'{}')
+        parsed = json.loads(body.content() or b'{}')
     except (ValueError, UnicodeDecodeError):
         raise ServiceError('SerializationException', 'The body is not JSON', 400, by_gateway=True) from None
     if not isinstance(parsed, dict):

@@ -37,7 +37,11 @@ class QueryProtocol:
         return ServiceError('InvalidAction', f'Could not find operation {action} for version {version}', 400)
 
     def _form(self, request):
-        pairs = urllib.parse.parse_qsl(bytes(request.body.data).decode(), keep_blank_values=True, strict_parsing=True)
+        try:
+            pairs = urllib.parse.parse_qsl(request.body.content().decode(), keep_blank_values=True, strict_parsing=True,
+                                           errors='strict')
+        except ValueError:
+            raise ServiceError('MalformedQueryString', 'The body is not form-encoded UTF-8', 400) from None
         form = dict(pairs)
         if len(form) != len(pairs):
             raise ServiceError('MalformedQueryString', 'A parameter is given twice', 400)

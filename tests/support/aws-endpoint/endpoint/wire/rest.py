@@ -1,5 +1,6 @@
 """REST-JSON (EBS direct) and REST-XML (S3)."""
 
+import base64
 import json
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
@@ -13,12 +14,13 @@ from endpoint.wire.routes import Router
 # Headers of the transport and of signing; all other x-amz-* ones have to be parameters of the operation.
 TRANSPORT_HEADERS = {
     'x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token', 'x-amz-user-agent', 'x-amz-sdk-checksum-algorithm',
-    'x-amz-decoded-content-length', 'x-amz-trailer',
 }
 FORM = 'application/x-www-form-urlencoded'
 
 
 class RestProtocol:
+    FURTHER_HEADERS = set()
+
     def __init__(self, model, served):
         self.model = model
         self.router = Router(model, served)
@@ -34,7 +36,7 @@ class RestProtocol:
         shape = operation.input_shape
         members = shape.members if shape else {}
         known_query = set(request.route.literals) | {'x-id'}
-        known_headers = set(TRANSPORT_HEADERS)
+        known_headers = TRANSPORT_HEADERS | self.FURTHER_HEADERS
         params, body_members = {}, {}
         for name, member in members.items():
             location = member.serialization.get('location')
@@ -181,14 +183,20 @@ class RestJsonProtocol(RestProtocol):
 
 
 class RestXmlProtocol(RestProtocol):
+    FURTHER_HEADERS = {'x-amz-checksum-sha256'}
     NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/'
 
     def unknown_operation(self, _request):
         return ServiceError('MethodNotAllowed', 'The specified method is not allowed against this resource.', 405)
 
+    def parse(self, request, operation):
+        if operation.http_checksum.get('requestChecksumRequired'):
+            _check_integrity(request)
+        return super().parse(request, operation)
+
     def read_document(self, request, shape):
         try:
-            root = ElementTree.fromstring(bytes(request.body.data))
+            root = ElementTree.fromstring(request.body.content())
         except ElementTree.ParseError:
             raise malformed_xml() from None
         if _local_name(root) != shape.serialization.get('name', shape.name):
@@ -255,6 +263,19 @@ XML_ROOTS = {
     'ListObjectsV2': 'ListBucketResult', 'CreateMultipartUpload': 'InitiateMultipartUploadResult',
     'DeleteObjects': 'DeleteResult', 'ListBuckets': 'ListAllMyBucketsResult',
 }
+
+
+def _check_integrity(request):
+    """Of operations that change much by a small document."""
+    md5 = request.header('content-md5')
+    sha256 = request.header('x-amz-checksum-sha256')
+    if md5 is None and sha256 is None:
+        raise ServiceError('InvalidRequest',
+                           'Missing required header for this request: Content-MD5 OR x-amz-checksum-*')
+    if md5 is not None and md5 != base64.b64encode(request.body.md5()).decode():
+        raise ServiceError('BadDigest', 'The Content-MD5 you specified did not match what we received.')
+    if sha256 is not None and sha256 != base64.b64encode(bytes.fromhex(request.body.sha256)).decode():
+        raise ServiceError('BadDigest', 'The SHA256 you specified did not match the calculated checksum.')
 
 
 def malformed_xml():

@@ -10,7 +10,7 @@ class Route:
         path, _, query = operation.http['requestUri'].partition('?')
         self.method = operation.http['method']
         self.literals = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-        self.pattern = re.compile(_pattern_of(path))
+        self.pattern = re.compile(_pattern_of(path) + ('/?' if path == '/{Bucket}' else ''))
         self.required_query, self.required_headers = _required(operation.input_shape)
 
     def match(self, request):

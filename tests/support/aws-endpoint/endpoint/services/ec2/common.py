@@ -7,7 +7,8 @@ from endpoint.services import paging
 
 ACCOUNT = re.compile(r'[0-9]{12}')
 ARN_OF_ORGANIZATION = re.compile(r'arn:aws[a-z-]*:organizations::[0-9]{12}:organization/o-[a-z0-9]{10,32}')
-ARN_OF_UNIT = re.compile(r'arn:aws[a-z-]*:organizations::[0-9]{12}:ou/o-[a-z0-9]{10,32}/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}')
+ARN_OF_UNIT = re.compile(
+    r'arn:aws[a-z-]*:organizations::[0-9]{12}:ou/o-[a-z0-9]{10,32}/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}')
 MAX_TAGS = 50
 
 
@@ -160,6 +161,7 @@ def page(world, entries, params, question, smallest, largest):
                       f'{largest}.')
     asked = {name: value for name, value in params.items() if name not in ('NextToken', 'MaxResults')}
     try:
-        return paging.page(world, entries, size or largest, params.get('NextToken'), paging.question_of(question, asked))
+        return paging.page(world, entries, size or largest, params.get('NextToken'), paging.question_of(question,
+                                                                                                        asked))
     except (ValueError, TypeError):
         raise invalid('The token is invalid', 'InvalidParameterValue') from None

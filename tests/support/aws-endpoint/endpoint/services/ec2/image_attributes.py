@@ -72,8 +72,8 @@ class ImageAttributes:
         add, remove = common.permission_changes(params, 'LaunchPermission', FLAT_PERMISSIONS)
         if {'Group': 'all'} in add:
             if self.world.settings.block_public_images:
-                raise invalid('You can\'t publicly share this image because block public access for AMIs is enabled for '
-                              'this account and Region.', 'OperationNotPermitted')
+                raise invalid("You can't publicly share this image because block public access for AMIs is enabled "
+                              'for this account and Region.', 'OperationNotPermitted')
             region = self.world.region(image.region)
             if any(region.snapshots[snapshot].encrypted for snapshot in image.snapshots()):
                 raise invalid('Images with encrypted snapshots cannot be public', 'InvalidParameter')

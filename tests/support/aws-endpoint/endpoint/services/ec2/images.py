@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 
+from endpoint.blocks import forget_unneeded
 from endpoint.errors import ServiceError
 from endpoint.services.ec2 import common
 from endpoint.services.ec2.common import invalid
@@ -20,7 +21,8 @@ COPIED = ('Architecture', 'Description', 'EnaSupport', 'KernelId', 'RamdiskId', 
 
 def operations(world):
     service = Images(world)
-    return {'RegisterImage': service.register, 'DescribeImages': service.describe, 'DeregisterImage': service.deregister}
+    return {'RegisterImage': service.register, 'DescribeImages': service.describe,
+            'DeregisterImage': service.deregister}
 
 
 class Images:
@@ -62,7 +64,8 @@ class Images:
             raise invalid('The request must contain the parameters Architecture and RootDeviceName', 'MissingParameter')
         if params.get('VirtualizationType', 'paravirtual') not in ('hvm', 'paravirtual'):
             raise invalid(f"Value ({params['VirtualizationType']}) for parameter virtualizationType is invalid.")
-        if params.get('VirtualizationType') != 'hvm' and (params.get('EnaSupport') or boot_mode or 'UefiData' in params):
+        needs_hvm = params.get('EnaSupport') or boot_mode or 'UefiData' in params
+        if needs_hvm and params.get('VirtualizationType') != 'hvm':
             raise invalid('ENA, boot modes and UEFI need the virtualization type hvm', 'InvalidParameterCombination')
         if params['Architecture'] == 'arm64' and boot_mode == 'legacy-bios':
             raise invalid('arm64 images boot by uefi', 'InvalidParameterCombination')
@@ -211,7 +214,7 @@ class Images:
             if snapshot and snapshot.owner == caller.account and not is_used:
                 snapshot.deleted = True
                 region.tags.pop(snapshot_id, None)
-                self.world.blocks.forget_unneeded(region, snapshot)
+                forget_unneeded(self.world, region, snapshot)
 
 
 def refresh_image(world, image):
@@ -256,8 +259,8 @@ def _filter_fields(image):
 
 def _check_name(name):
     if not NAME.fullmatch(name):
-        raise invalid("AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', "
-                      "'.', '-', '/' and '_'", 'InvalidAMIName.Malformed')
+        raise invalid("AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', "
+                      "')', '.', '-', '/' and '_'", 'InvalidAMIName.Malformed')
 
 
 def _check_uefi_data(text, boot_mode):
@@ -276,13 +279,15 @@ def _check_performance(name, ebs):
     kind = ebs.get('VolumeType', 'gp2')
     low, high = IOPS.get(kind, (0, 0))
     if 'Iops' in ebs and not (high and low <= ebs['Iops'] <= high):
-        raise invalid(f"{name}: Iops of {ebs['Iops']} are not for a volume of type {kind}", 'InvalidParameterCombination')
+        raise invalid(f"{name}: Iops of {ebs['Iops']} are not for a volume of type {kind}",
+                      'InvalidParameterCombination')
     if kind in ('io1', 'io2') and 'Iops' not in ebs:
         raise ServiceError('MissingParameter', f'The parameter iops must be specified for {kind} volumes.')
     if 'Throughput' in ebs and not (kind == 'gp3' and 125 <= ebs['Throughput'] <= 1000):
         raise invalid(f"{name}: a throughput of {ebs['Throughput']} is not for a volume of type {kind}",
                       'InvalidParameterCombination')
     if 'KmsKeyId' in ebs and not ebs.get('Encrypted'):
-        raise invalid('The parameter KmsKeyId requires the parameter Encrypted to be set.', 'InvalidParameterDependency')
+        raise invalid('The parameter KmsKeyId requires the parameter Encrypted to be set.',
+                      'InvalidParameterDependency')
     if not 1 <= ebs.get('VolumeSize', 1) <= 65536:
         raise invalid(f'{name}: the volume size is out of range', 'InvalidBlockDeviceMapping')

@@ -1,5 +1,6 @@
 """Snapshots as EC2 shows them: describe, share, delete."""
 
+from endpoint.blocks import forget_unneeded
 from endpoint.services.ec2 import common
 from endpoint.services.ec2.common import invalid
 from endpoint.services.ebs import may_use
@@ -112,7 +113,7 @@ class Snapshots:
                                   'InvalidSnapshot.InUse')
             snapshot.deleted = True
             region.tags.pop(snapshot.id, None)
-            self.world.blocks.forget_unneeded(region, snapshot)
+            forget_unneeded(self.world, region, snapshot)
         return {}
 
 

@@ -51,7 +51,8 @@ class Tags:
     def describe(self, caller, params):
         with self.world.lock:
             region = self.world.region(caller.region)
-            found = [entry for resource, tags in sorted(region.tags.items()) if _owner(region, resource) == caller.account
+            found = [entry for resource, tags in sorted(region.tags.items()) if _owner(region,
+                                                                                       resource) == caller.account
                      for entry in _entries(resource, tags)
                      if common.passes(params.get('Filters'), {
                          'key': entry['Key'], 'value': entry['Value'], 'resource-id': entry['ResourceId'],

@@ -26,7 +26,8 @@ class Templates:
                 return {'LaunchTemplate': _answer(region, region.templates[again])}
             name = params['LaunchTemplateName']
             if any(other.owner == caller.account and other.name == name for other in region.templates.values()):
-                raise invalid('Launch template name already in use.', 'InvalidLaunchTemplateName.AlreadyExistsException')
+                raise invalid('Launch template name already in use.',
+                              'InvalidLaunchTemplateName.AlreadyExistsException')
             tags = common.tags_of_specifications(params, ('launch-template',))
             template = LaunchTemplate(new_id('lt'), caller.account, name, self.world.now(), caller.principal)
             template.versions.append(self._version(caller, 1, params, params['LaunchTemplateData']))
@@ -169,7 +170,8 @@ def _wanted_numbers(template, params):
     numbers = {version['number'] for version in template.versions}
     if 'Versions' in params:
         return {_numbered(template, _number_of(template, text))['number'] for text in params['Versions']}
-    low, high = int(params.get('MinVersion', 0)), int(params.get('MaxVersion', MAX_VERSIONS * 10))
+    low = _number_of(template, params.get('MinVersion', '1'))
+    high = _number_of(template, params.get('MaxVersion', '$Latest'))
     return {number for number in numbers if low <= number <= high}
 
 
@@ -204,7 +206,7 @@ def _replayed(region, caller, operation, params):
     token = params.get('ClientToken')
     first = region.tokens.get(f'{caller.account} {operation} {token}') if token else None
     if first is not None and first['request'] != params:
-        raise invalid('Arguments on this idempotent request are inconsistent with arguments used in previous request(s)',
+        raise invalid('Arguments on this idempotent request are inconsistent with those of a previous request',
                       'IdempotentParameterMismatch')
     return first['id'] if first else None
 
