@@ -37,7 +37,7 @@ def serialise(case):
     request = serializer.serialize_to_request(parameters, model.operation_model(case["operation"]))
     body = request["body"]
     if isinstance(body, (dict, list)):
-        text = sorted([name, value] for name, value in dict(body).items())
+        text = sorted([name, str(value)] for name, value in dict(body).items())
     else:
         text = (body if isinstance(body, bytes) else body.encode()).hex()
     query = request["query_string"]
