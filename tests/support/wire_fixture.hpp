@@ -139,13 +139,13 @@ struct ScriptedRegion {
   aws::Client client;
 };
 
-// Asks botocore: `cases` in, what it makes of each out.
+// Asks botocore (Debian's, so Debian's python3): `cases` in, what it makes of each out.
 inline nlohmann::json ask_botocore(const std::string& what, const nlohmann::json& cases) {
   const TemporaryDirectory folder(fs::temp_directory_path(), "botocore-");
   const fs::path file = folder.path() / "cases.json";
   write_file_atomically(file, cases.dump());
   return nlohmann::json::parse(
-      run_checked({"python3", std::string(SOURCE_DIR) + "/tests/support/botocore_oracle.py", what, file.string()}));
+      run_checked({"/usr/bin/python3", std::string(SOURCE_DIR) + "/tests/support/botocore_oracle.py", what, file.string()}));
 }
 
 // One connection of RawServer.
