@@ -112,7 +112,9 @@ HttpRequest Client::sign_request(const Call& call, const Endpoint& endpoint, con
   headers.insert(headers.end(), added.begin(), added.end());
   const std::string url =
       fmt::format("{}://{}{}{}{}", endpoint.scheme, authority, path, query.empty() ? "" : "?", query);
-  return {call.method, url, std::move(headers), call.body, call.limits};
+  HttpLimits limits = call.limits;
+  limits.silence = std::min(limits.silence, settings_.retry.longest_silence);
+  return {call.method, url, std::move(headers), call.body, limits};
 }
 
 bool Client::may_try_again(const Call& call, const ServiceError& error, const HttpResponse& response,

@@ -29,6 +29,8 @@ struct RetryPolicy {
   std::chrono::milliseconds not_visible_deadline{std::chrono::seconds(150)};  // ErrorClass::not_visible_yet
   std::chrono::milliseconds first_pause{200};
   std::chrono::milliseconds longest_pause{std::chrono::seconds(10)};
+  // At most this for HttpLimits::silence, whatever a call allows.
+  std::chrono::milliseconds longest_silence{std::chrono::minutes(10)};
 };
 
 // What a client works with; everything pointed to must outlive it and may be shared between clients.

@@ -30,6 +30,9 @@ struct Transfer {
   std::size_t sent = 0;
   std::size_t header_bytes = 0;
   bool is_too_large = false;
+  curl_off_t bytes_moved = 0;
+  std::chrono::steady_clock::time_point last_move = std::chrono::steady_clock::now();
+  bool is_silent = false;
   HttpResponse response;
 };
 
@@ -105,8 +108,16 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* p
   return bytes;
 }
 
-int watch(void* pointer, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
-  return static_cast<Transfer*>(pointer)->cancel->stopped() ? 1 : 0;
+// Called about once a second even when nothing moves. curl's own low-speed limit takes an average of five seconds more.
+int watch(void* pointer, curl_off_t, curl_off_t received, curl_off_t, curl_off_t sent) noexcept {
+  auto& transfer = *static_cast<Transfer*>(pointer);
+  const auto now = std::chrono::steady_clock::now();
+  if (received + sent != transfer.bytes_moved) {
+    transfer.bytes_moved = received + sent;
+    transfer.last_move = now;
+  }
+  transfer.is_silent = now - transfer.last_move > transfer.request->limits.silence;
+  return transfer.is_silent || transfer.cancel->stopped() ? 1 : 0;
 }
 
 template <typename Value>
@@ -166,12 +177,8 @@ void set_method(CURL* easy, const HttpRequest& request) {
 void set_limits(CURL* easy, const HttpLimits& limits, std::size_t body_bytes) {
   const auto body_time =
       std::chrono::milliseconds(body_bytes * 1000 / std::max<std::uint64_t>(1, limits.slowest_bytes_per_second));
-  const auto silence =
-      std::chrono::duration_cast<std::chrono::seconds>(limits.silence + std::chrono::milliseconds(999));
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits.connect.count()));
   set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>((limits.total + body_time).count()));
-  set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  set(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(silence.count()));
 }
 
 void set_callbacks(CURL* easy, Transfer& transfer) {
@@ -315,6 +322,10 @@ class CurlTransport final : public Transport {
       throw TransportError(TransportError::Cause::too_large,
                            fmt::format("{} answered with more than the {} bytes that are taken", origin,
                                        transfer.request->limits.response_bytes));
+    }
+    if (transfer.is_silent && !transfer.cancel->stopped()) {
+      throw TransportError(TransportError::Cause::timeout, fmt::format("{}: nothing moved for {} ms", origin,
+                                                                       transfer.request->limits.silence.count()));
     }
     const auto cause = cause_of(code, easy);
     if (cause == TransportError::Cause::stopped) throw TransportError(cause, "stopped before the end");

@@ -62,8 +62,9 @@ class Ebs {
                           const Sha256Bytes& sha256);
 
   // `changed_blocks`: how many blocks were put, each counted once. `checksum`: LINEAR, that is the SHA-256 over the
-  // blocks' SHA-256 in the order of their indexes. The snapshot is "pending" still when this returns: wait by
-  // Ec2::describe_snapshots().
+  // blocks' SHA-256 in the order of their indexes. After a lost answer the next try may find the snapshot completed
+  // already and be refused (ValidationException): what Ec2::find_snapshot() says counts. The snapshot is "pending"
+  // still when this returns: wait by Ec2::find_snapshot().
   void complete_snapshot(const std::string& snapshot_id, std::uint64_t changed_blocks,
                          const std::optional<Sha256Bytes>& checksum = {});
 

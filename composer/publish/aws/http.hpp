@@ -22,7 +22,7 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 // What one transfer may take. An answer beyond `response_bytes` is a failure, however long it claims to be.
 struct HttpLimits {
   std::chrono::milliseconds connect{5000};
-  std::chrono::milliseconds silence{20000};  // nothing sent or received for this long; noticed up to 6 s later
+  std::chrono::milliseconds silence{20000};  // nothing moves for this long; noticed a second later
   std::chrono::milliseconds total{20000};    // plus the time that the body takes at slowest_bytes_per_second
   std::uint64_t slowest_bytes_per_second = 16U << 10U;
   std::uint64_t response_bytes = 16U << 20U;
