@@ -329,4 +329,38 @@ TEST_CASE("AWS: credentials that expire in mid-upload are renewed, others are re
   CHECK(refused.client().counters().requests == 1);
 }
 
+TEST_CASE("AWS: a profile's programs are really run: credential_process, and the AWS CLI for what it alone knows") {
+  const TemporaryDirectory folder(fs::temp_directory_path(), "aws-");
+  fs::create_directory(folder.path() / ".aws");
+  write_file_atomically(
+      folder.path() / ".aws/config",
+      "[profile own]\n"
+      "credential_process = /bin/echo '{\"Version\":1,\"AccessKeyId\":\"AKIDOWN\",\"SecretAccessKey\":\"s\"}'\n"
+      "[profile cli]\nsource_profile = other\n"
+      "aws_access_key_id = AKIDCLI\naws_secret_access_key = s\naws_session_token = t\n"
+      "[profile sso]\nsso_session = s\nsso_account_id = 111122223333\nsso_role_name = r\n"
+      "[sso-session s]\nsso_region = eu-central-1\nsso_start_url = https://sso.example/start\n");
+  aws::CredentialSources sources{};
+  sources.home = folder.path();
+  sources.environment = {{"AWS_CONFIG_FILE", (folder.path() / ".aws/config").string()},
+                         {"HOME", folder.path().string()},
+                         {"PATH", "/usr/bin:/bin"}};
+  sources.run_program = run;
+  sources.profile = "own";
+  CHECK(aws::find_credentials(sources).access_key_id == "AKIDOWN");
+  sources.profile = "cli";
+  const aws::Credentials found = aws::find_credentials(sources);
+  CHECK(found.access_key_id == "AKIDCLI");
+  CHECK(found.session_token == "t");
+  sources.profile = "sso";
+  try {
+    aws::find_credentials(sources);
+    FAIL();
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::input);
+    CHECK(error.explain().find("aws sso login --profile sso") != std::string::npos);
+    CHECK(std::string(error.what()).find("Token") != std::string::npos);
+  }
+}
+
 }  // namespace compose

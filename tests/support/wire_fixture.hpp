@@ -144,8 +144,8 @@ inline nlohmann::json ask_botocore(const std::string& what, const nlohmann::json
   const TemporaryDirectory folder(fs::temp_directory_path(), "botocore-");
   const fs::path file = folder.path() / "cases.json";
   write_file_atomically(file, cases.dump());
-  return nlohmann::json::parse(
-      run_checked({"/usr/bin/python3", std::string(SOURCE_DIR) + "/tests/support/botocore_oracle.py", what, file.string()}));
+  return nlohmann::json::parse(run_checked(
+      {"/usr/bin/python3", std::string(SOURCE_DIR) + "/tests/support/botocore_oracle.py", what, file.string()}));
 }
 
 // One connection of RawServer.
