@@ -24,8 +24,8 @@ using recipe::Table;
 constexpr std::uint64_t kTemplateLimitBytes = 1U << 20U;
 
 std::uint32_t read_mode(Table& table, std::uint32_t fallback) {
-  const auto text = table.string("mode", problem_with_mode);
-  return text ? mode_of(*text) : fallback;
+  const auto text = table.string("mode", recipe::problem_with_mode);
+  return text ? recipe::mode_of(*text) : fallback;
 }
 
 Problem problem_with_image_reference(std::string_view value) {
@@ -226,7 +226,7 @@ void read_names(Table& table, Requirement& requirement) {
   };
   take("path", Kind::file, problem_with_host_path);
   take("program", Kind::program, problem_with_host_path);
-  take("unit", Kind::unit, problem_with_unit);
+  take("unit", Kind::unit, recipe::problem_with_unit);
   const auto any = table.strings("any", problem_with_host_path);
   if (!any.empty()) requirement.kind = Kind::any;
   const bool one = any.empty() ? requirement.names.size() == 1 : requirement.names.empty();

@@ -10,14 +10,16 @@ const std::vector<Runtime>& known_runtimes() {
        "docker.service",
        "/run/docker.sock",
        "docker0",
-       {"/var/lib/docker", "/var/lib/containerd"}},
+       {"/var/lib/docker", "/var/lib/containerd"},
+       {"docker.service", "containerd.service"}},
       {"podman",
        "/usr/bin/podman",
        "podman.socket",
        "podman.service",
        "/run/podman/podman.sock",
        "podman0",
-       {"/var/lib/containers"}},
+       {"/var/lib/containers"},
+       {"podman.service", "podman-restart.service"}},
   };
   return runtimes;
 }

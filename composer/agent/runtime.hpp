@@ -14,9 +14,10 @@ struct Runtime {
   std::string program;      // absolute path
   std::string socket_unit;  // what starts the API's service
   std::string service_unit;
-  std::string socket;                // of the API
-  std::string bridge;                // the interface that ordinary containers' traffic comes from
-  std::vector<std::string> storage;  // the folders of images and containers
+  std::string socket;                 // of the API
+  std::string bridge;                 // the interface that ordinary containers' traffic comes from
+  std::vector<std::string> storage;   // the folders of images and containers
+  std::vector<std::string> services;  // that work on them: they start after these folders are there
 };
 
 // All that are known, in the order in which a tree is searched for one.

@@ -2,22 +2,17 @@
 
 #include <algorithm>
 
-#include "agent/profile.hpp"
 #include "agent/render.hpp"
 #include "layers/agent.hpp"
 
 namespace compose::cli {
 namespace {
 
-void expect_registration(boot::BootTest& test, const recipe::Agent& wanted, const agent::Profile& profile,
-                         const std::string& runtime) {
-  agent::Settings settings;
-  settings.options = wanted.options;
-  settings.runtime = runtime;
+void expect_registration(boot::BootTest& test, const agent::Profile& profile, const agent::Settings& settings) {
   const auto arguments = agent::effective_arguments(profile, settings);
   test.expects_registration = true;
-  test.cluster = wanted.cluster.value_or(profile.default_cluster) + "-under-test";
-  test.runtime = runtime;
+  test.cluster = settings.cluster.value_or(profile.default_cluster) + "-under-test";
+  test.runtime = settings.runtime;
   test.container = profile.container;
   test.privileged = std::find(arguments.begin(), arguments.end(), "--privileged") != arguments.end();
   test.image = profile.image_name;
@@ -28,16 +23,15 @@ void expect_registration(boot::BootTest& test, const recipe::Agent& wanted, cons
 
 }  // namespace
 
-void expect_agents(boot::BootTest& test, const std::vector<recipe::Agent>& agents, const ostree::Tree& tree) {
+void expect_agents(boot::BootTest& test, const std::vector<recipe::Agent>& agents, const ostree::Tree& base) {
   test.expects_registration = false;
   test.container.clear();
-  for (const auto& wanted : agents) {
-    const agent::Profile profile = agent::load_profile(wanted.profile);
+  for (const auto& [profile, settings] : layers::on_base(layers::chosen_agents(agents), agents, base)) {
     for (const auto& directory : profile.directories) {
       test.directories.push_back({directory.path, directory.mode, directory.owner + ":" + directory.group});
     }
     if (profile.promise.registers_with_ecs && !test.expects_registration) {
-      expect_registration(test, wanted, profile, layers::choose_runtime(wanted, profile, tree));
+      expect_registration(test, profile, settings);
     }
   }
 }

@@ -89,7 +89,7 @@ boot::BootTest test_of_recipe(const TestOptions& options, const Target& target, 
   test.commit = built.commit;
   test.ref = built.ref;
   test.stateroot = recipe.disk.stateroot;
-  expect_agents(test, recipe.agents, ostree::Tree(workspace.repository(), built.commit));
+  expect_agents(test, recipe.agents, ostree::Tree(workspace.repository(), built.layers.front().commit));
   if (!test.expects_registration) test.restart_control_plane = false;
   add_assertions(test, recipe.test);
   for (const auto& volume : recipe.disk.volumes) {

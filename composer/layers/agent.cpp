@@ -38,13 +38,34 @@ void put(ostree::Tree& tree, const agent::GeneratedFile& file) {
   }
 }
 
-std::string make(Context& context, const recipe::Agent& wanted, const agent::Profile& profile,
-                 const std::string& digest, const std::string& name, const std::string& previous) {
+std::string choose_runtime(const recipe::Agent& wanted, const agent::Profile& profile, const ostree::Tree& base) {
+  if (wanted.runtime) return *wanted.runtime;
+  std::vector<std::string> programs;
+  for (const auto& name : profile.runtimes) {
+    programs.push_back(agent::find_runtime(name)->program);
+    if (base.lookup(programs.back())) return name;
+  }
+  throw Error(ErrorKind::input,
+              fmt::format("agent '{}' needs a container runtime, and the base has none: looked for {}", profile.name,
+                          fmt::join(programs, ", ")),
+              "choose a base that brings one, such as moby-engine or podman on Fedora");
+}
+
+struct AgentLayer {
+  recipe::Agent wanted;
+  agent::Profile profile;
+  std::string name;
+  std::string digest;  // the image's
+  std::string base;    // commit
+};
+
+std::string make(Context& context, const AgentLayer& layer, const std::string& previous) {
+  const auto& [wanted, profile, name, digest, base] = layer;
   const oci::Image image = oci::fetch_image(oci::parse_image_reference(image_of(wanted, profile)), digest,
                                             profile.image_name, context.cache / "images", context.events);
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
-  const std::string runtime = choose_runtime(wanted, profile, tree);
+  const std::string runtime = choose_runtime(wanted, profile, ostree::Tree(context.repository, base));
   for (const auto& file : agent::render(profile, settings_of(wanted, runtime, image.config_digest))) put(tree, file);
   tree.put_file_from(profile.image_archive, {0, 0, S_IFREG | 0644U, {}}, image.archive);
   const std::string commit = commit_layer(context, tree, name, previous);
@@ -67,31 +88,22 @@ std::string describe(const recipe::Agent& wanted, const agent::Profile& profile,
   return text;
 }
 
-Layer agent_layer(const recipe::Agent& wanted, const std::string& name, const lock::Lock& lock) {
-  const agent::Profile profile = agent::load_profile(wanted.profile);
-  const std::string image = image_as_written(wanted, profile);
-  const auto* locked = lock::find_image(lock, image);
-  if (locked == nullptr) {
-    std::vector<std::string> pinned;
-    for (const auto& known : lock.agent_images) pinned.push_back("'" + known.image + "'");
-    throw Error(ErrorKind::input,
-                fmt::format("the recipe asks for the agent image '{}', the lock pins {}", image,
-                            pinned.empty() ? "none" : fmt::format("{}", fmt::join(pinned, ", "))),
-                "run 'atomic-compose resolve --update' to renew the lock");
-  }
-  const std::string digest = locked->digest;
-  Layer layer;
-  layer.name = name;
-  layer.inputs = describe(wanted, profile, digest);
-  layer.make = [wanted, profile, digest, name](Context& context, const std::string& previous) {
-    return make(context, wanted, profile, digest, name, previous);
-  };
-  return layer;
+// Throws Error(input) when the lock does not have it.
+std::string locked_digest(const std::string& image, const lock::Lock& lock) {
+  if (const auto* locked = lock::find_image(lock, image)) return locked->digest;
+  std::vector<std::string> pinned;
+  for (const auto& known : lock.agent_images) pinned.push_back("'" + known.image + "'");
+  throw Error(ErrorKind::input,
+              fmt::format("the recipe asks for the agent image '{}', the lock pins {}", image,
+                          pinned.empty() ? "none" : fmt::format("{}", fmt::join(pinned, ", "))),
+              "run 'atomic-compose resolve --update' to renew the lock");
 }
 
-void refuse_conflicts(const std::vector<recipe::Agent>& agents) {
-  const auto findings = agent::check_choices(chosen_agents(agents));
-  if (!findings.empty()) throw Error(ErrorKind::input, agent::explain("the agents do not go together", findings));
+std::vector<agent::Chosen> agents_that_go_together(const std::vector<recipe::Agent>& agents) {
+  std::vector<agent::Chosen> chosen = chosen_agents(agents);
+  const auto findings = agent::check_choices(chosen);
+  if (findings.empty()) return chosen;
+  throw Error(ErrorKind::input, agent::explain("the agents do not go together", findings));
 }
 
 }  // namespace
@@ -106,36 +118,36 @@ std::vector<agent::Chosen> chosen_agents(const std::vector<recipe::Agent>& agent
   return chosen;
 }
 
-std::string choose_runtime(const recipe::Agent& wanted, const agent::Profile& profile, const ostree::Tree& tree) {
-  if (wanted.runtime) return *wanted.runtime;
-  std::vector<std::string> programs;
-  for (const auto& name : profile.runtimes) {
-    programs.push_back(agent::find_runtime(name)->program);
-    if (tree.lookup(programs.back())) return name;
-  }
-  throw Error(ErrorKind::input,
-              fmt::format("agent '{}' needs a container runtime, and the base has none: looked for {}", profile.name,
-                          fmt::join(programs, ", ")),
-              "choose a base that brings one, such as moby-engine or podman on Fedora");
+std::vector<agent::Chosen> on_base(std::vector<agent::Chosen> agents, const std::vector<recipe::Agent>& wanted,
+                                   const ostree::Tree& base) {
+  for (std::size_t i = 0; i < agents.size(); ++i)
+    agents[i].settings.runtime = choose_runtime(wanted[i], agents[i].profile, base);
+  return agents;
 }
 
 std::vector<lock::Lock::AgentImage> resolve_agent_images(Context& context, const std::vector<recipe::Agent>& agents) {
-  refuse_conflicts(agents);
+  const auto chosen = agents_that_go_together(agents);
   std::vector<lock::Lock::AgentImage> images;
-  for (const auto& wanted : agents) {
-    const agent::Profile profile = agent::load_profile(wanted.profile);
-    const oci::ImageReference reference = oci::parse_image_reference(image_of(wanted, profile));
-    images.push_back({image_as_written(wanted, profile), oci::resolve_digest(reference, context.events)});
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    const oci::ImageReference reference = oci::parse_image_reference(image_of(agents[i], chosen[i].profile));
+    images.push_back({image_as_written(agents[i], chosen[i].profile), oci::resolve_digest(reference, context.events)});
   }
   return images;
 }
 
 std::vector<Layer> agent_layers(const std::vector<recipe::Agent>& agents, const lock::Lock& lock) {
-  refuse_conflicts(agents);
+  const auto chosen = agents_that_go_together(agents);
   std::vector<Layer> layers;
-  for (const auto& wanted : agents) {
-    const std::string name = agents.size() == 1 ? "agent" : "agent:" + wanted.profile.filename().string();
-    layers.push_back(agent_layer(wanted, name, lock));
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    const agent::Profile& profile = chosen[i].profile;
+    const std::string name = agents.size() == 1 ? "agent" : "agent:" + profile.name;
+    const std::string digest = locked_digest(image_as_written(agents[i], profile), lock);
+    const AgentLayer parts{agents[i], profile, name, digest, lock.base.commit};
+    Layer layer;
+    layer.name = name;
+    layer.inputs = describe(agents[i], profile, digest);
+    layer.make = [parts](Context& context, const std::string& previous) { return make(context, parts, previous); };
+    layers.push_back(std::move(layer));
   }
   return layers;
 }

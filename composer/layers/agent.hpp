@@ -18,13 +18,14 @@ std::vector<lock::Lock::AgentImage> resolve_agent_images(Context& context, const
 // Reads the profiles now.
 std::vector<agent::Chosen> chosen_agents(const std::vector<recipe::Agent>& agents);
 
-// Under what the recipe says, else under the first of the profile's runtimes that the tree has. Throws Error(input)
-// when it has none.
-std::string choose_runtime(const recipe::Agent& wanted, const agent::Profile& profile, const ostree::Tree& tree);
+// The same agents on a base: where the recipe leaves the runtime open, the first of the profile's that the base has.
+// Throws Error(input) when it has none.
+std::vector<agent::Chosen> on_base(std::vector<agent::Chosen> agents, const std::vector<recipe::Agent>& wanted,
+                                   const ostree::Tree& base);
 
-// One layer an agent, in the recipe's order: "agent", or "agent:PROFILE" when there are several. Reads the profiles
-// now. Throws Error(input) when the lock does not pin an image that the recipe names, or when agents get in each
-// other's way.
+// One layer an agent, in the recipe's order: "agent", or "agent:NAME" when there are several. Reads the profiles now.
+// Throws Error(input) when the lock does not pin an image that the recipe names, or when agents get in each other's
+// way.
 std::vector<Layer> agent_layers(const std::vector<recipe::Agent>& agents, const lock::Lock& lock);
 
 }  // namespace compose::layers

@@ -30,27 +30,30 @@ void relabel_added(Context& context, ostree::Tree& tree, const std::string& base
   });
 }
 
+// A recipe's agents, with their profiles as they were when the layer was described.
+struct Agents {
+  std::vector<recipe::Agent> wanted;
+  std::vector<agent::Chosen> chosen;
+};
+
 // Everything that would fail on a host is told at once.
-void check_tree(Context& context, const std::string& base, const std::vector<recipe::Agent>& agents,
-                const std::string& commit) {
+void check_tree(Context& context, const std::string& base, const Agents& agents, const std::string& commit) {
   auto findings = lint(context.repository, base, commit);
   const ostree::Tree tree(context.repository, commit);
   const OstreeReader reader(tree);
-  const ostree::Tree base_tree(context.repository, base);  // by which the agent layers chose
-  auto chosen = chosen_agents(agents);
-  for (std::size_t index = 0; index < chosen.size(); ++index) {
-    chosen[index].settings.runtime = choose_runtime(agents[index], chosen[index].profile, base_tree);
-    for (auto& finding : agent::check_contract(chosen[index], reader)) findings.push_back(std::move(finding));
+  for (const auto& agent : on_base(agents.chosen, agents.wanted, ostree::Tree(context.repository, base))) {
+    for (auto& finding : agent::check_contract(agent, reader)) findings.push_back(std::move(finding));
   }
   if (!findings.empty()) throw Error(ErrorKind::input, agent::explain("the tree would not work on a host", findings));
 }
 
 // What the contract is checked by, besides the tree.
-std::string describe(const std::vector<recipe::Agent>& agents) {
+std::string describe(const Agents& agents) {
   std::string text;
-  for (const auto& agent : agents) {
-    text += fmt::format("agent {} {}\n", agent::load_profile(agent.profile).digest, agent.runtime.value_or(""));
-    for (const auto& [name, choice] : agent.options) text += fmt::format("option {} {}\n", name, choice.value);
+  for (std::size_t i = 0; i < agents.wanted.size(); ++i) {
+    const recipe::Agent& wanted = agents.wanted[i];
+    text += fmt::format("agent {} {}\n", agents.chosen[i].profile.digest, wanted.runtime.value_or(""));
+    for (const auto& [name, choice] : wanted.options) text += fmt::format("option {} {}\n", name, choice.value);
   }
   return text;
 }
@@ -69,8 +72,8 @@ ostree::CommitMetadata metadata_of(Context& context, const Release& release, con
   return metadata;
 }
 
-std::string make(Context& context, const Release& release, const std::string& base,
-                 const std::vector<recipe::Agent>& agents, const sign::SecretKey& key, const std::string& previous) {
+std::string make(Context& context, const Release& release, const std::string& base, const Agents& agents,
+                 const sign::SecretKey& key, const std::string& previous) {
   check_tree(context, base, agents, previous);
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
@@ -85,8 +88,9 @@ std::string make(Context& context, const Release& release, const std::string& ba
 
 }  // namespace
 
-Layer finish_layer(const Release& release, const std::string& base, const std::vector<recipe::Agent>& agents,
+Layer finish_layer(const Release& release, const std::string& base, const std::vector<recipe::Agent>& wanted,
                    const sign::SecretKey& key) {
+  const Agents agents{wanted, chosen_agents(wanted)};
   Layer layer;
   layer.name = "finish";
   layer.inputs = fmt::format("name {}\nversion {}\nref {}\nlock {}\nbase {}\nkey {}\n", release.name, release.version,

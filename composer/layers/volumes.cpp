@@ -17,7 +17,12 @@ constexpr const char* program_path = "/usr/libexec/host-volume";
 constexpr const char* units = "/usr/lib/systemd/system";
 
 // What must not start before the containers' storage is mounted.
-constexpr const char* storage_services = "docker.service containerd.service podman.service podman-restart.service";
+std::vector<std::string> storage_services() {
+  std::vector<std::string> services;
+  for (const auto& runtime : agent::known_runtimes())
+    services.insert(services.end(), runtime.services.begin(), runtime.services.end());
+  return services;
+}
 
 std::string short_name(const recipe::Volume& volume) { return volume.device.substr(volume.device.rfind('/') + 1); }
 
@@ -53,7 +58,7 @@ void put_file(ostree::Tree& tree, const std::string& path, std::uint32_t mode, c
 
 // Until the last container has stopped nothing is unmounted. (The order of starting is the volume's unit's business.)
 void put_storage_order(ostree::Tree& tree, const std::vector<std::string>& storage) {
-  for (const std::string service : {"docker.service", "containerd.service", "podman.service"}) {
+  for (const std::string& service : storage_services()) {
     if (!tree.lookup(fmt::format("{}/{}", units, service))) continue;
     put_file(tree, fmt::format("{}/{}.d/50-host-volume.conf", units, service), 0644,
              fmt::format("[Unit]\nRequiresMountsFor={}\n", boost::algorithm::join(storage, " ")));
@@ -88,7 +93,8 @@ std::vector<std::string> container_storage(const ostree::Tree& tree) {
 std::string render_volume_unit(const recipe::Volume& volume, const std::vector<std::string>& storage) {
   const bool for_containers = is_container_storage(volume);
   const std::string place = for_containers ? "--bind " + boost::algorithm::join(storage, " ") : "--at " + volume.use;
-  const std::string before = for_containers ? fmt::format("{} shutdown.target", storage_services) : "shutdown.target";
+  const std::string before =
+      for_containers ? boost::algorithm::join(storage_services(), " ") + " shutdown.target" : "shutdown.target";
   // No default dependencies: this belongs before basic.target's services without making basic.target wait for a device
   // that may not be there.
   return fmt::format(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <vector>
 
 #include <fmt/format.h>
@@ -25,13 +26,6 @@ bool only(std::string_view text, Sets... sets) {
 
 bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
-bool has_control_characters(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7F;
-  });
-}
-
 // [FIRST][REST]{0,62}
 template <typename... Sets>
 bool is_word(std::string_view text, std::string_view punctuation, Sets... letters) {
@@ -40,6 +34,17 @@ bool is_word(std::string_view text, std::string_view punctuation, Sets... letter
 }
 
 }  // namespace
+
+bool has_control_characters(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+  });
+}
+
+bool consists_of(std::string_view text, std::string_view punctuation) {
+  return !text.empty() && only(text, kLower, kUpper, kDigits, punctuation);
+}
 
 bool is_within(std::string_view path, std::string_view folder) {
   return starts_with(path, folder) && (path.size() == folder.size() || path[folder.size()] == '/');
@@ -210,6 +215,25 @@ Problem problem_with_volume_use(std::string_view value) {
 Problem problem_with_volume_filesystem(std::string_view value) {
   if (value == "ext4" || value == "xfs") return std::nullopt;
   return fmt::format("unknown file system {}: a volume gets \"ext4\" or \"xfs\"", quoted(value));
+}
+
+Problem problem_with_unit(std::string_view value) {
+  const auto dot = value.rfind('.');
+  if (dot != std::string_view::npos && dot > 0 && dot + 1 < value.size() && consists_of(value, ":-_.\\@")) {
+    return std::nullopt;
+  }
+  return fmt::format("{} is not a unit's whole name, such as \"sshd.service\"", quoted(value));
+}
+
+std::uint32_t mode_of(std::string_view value) {
+  std::uint32_t mode = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), mode, 8);
+  return error == std::errc() && end == value.data() + value.size() && mode <= 07777 ? mode : 0;
+}
+
+Problem problem_with_mode(std::string_view value) {
+  if (value.size() == 4 && mode_of(value) != 0) return std::nullopt;
+  return fmt::format("{} is not a mode: use four octal digits, such as \"0755\"", quoted(value));
 }
 
 Problem problem_with_key_source(std::string_view value) {

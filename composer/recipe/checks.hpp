@@ -24,7 +24,16 @@ Problem problem_with_karg(std::string_view value);    // a kernel argument
 Problem problem_with_volume_device(std::string_view value);
 Problem problem_with_volume_use(std::string_view value);
 Problem problem_with_volume_filesystem(std::string_view value);
+Problem problem_with_unit(std::string_view value);        // a unit's whole name (systemd.unit(5))
+Problem problem_with_mode(std::string_view value);        // "0755"
 Problem problem_with_key_source(std::string_view value);  // [sign] key; never repeats the value, which may be a key
+
+// What problem_with_mode() accepts, as a number; 0 for anything else.
+std::uint32_t mode_of(std::string_view value);
+
+bool has_control_characters(std::string_view text);
+// Of letters, digits and these only, and not empty.
+bool consists_of(std::string_view text, std::string_view punctuation);
 
 // Whether `path` is `folder` or below it.
 bool is_within(std::string_view path, std::string_view folder);

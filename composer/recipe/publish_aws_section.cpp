@@ -14,13 +14,6 @@ constexpr std::size_t kMostTags = 40;  // EC2 allows 50; some are the publisher'
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_alphanumeric(char c) { return is_digit(c) || is_lower(c) || (c >= 'A' && c <= 'Z'); }
-
-bool consists_of(std::string_view value, std::string_view punctuation) {
-  return std::all_of(value.begin(), value.end(),
-                     [&](char c) { return is_alphanumeric(c) || punctuation.find(c) != std::string_view::npos; });
-}
-
 // "eu-central-1": words and a number.
 Problem problem_with_region(std::string_view value) {
   const auto dash = value.rfind('-');
@@ -62,7 +55,7 @@ Problem problem_with_image_name(std::string_view value) {
   if (value.find("{version}") == std::string_view::npos) {
     return fmt::format("{} must contain {{version}}: an account has each name only once", quoted(value));
   }
-  if (consists_of(literal, "()[] ./-'@_")) return std::nullopt;
+  if ((literal.empty() || consists_of(literal, "()[] ./-'@_"))) return std::nullopt;
   return fmt::format("{} is not an image's name: use letters, digits, spaces and ()[]./-'@_", quoted(value));
 }
 
@@ -119,7 +112,7 @@ Problem problem_with_tag(std::string_view key, std::string_view value) {
     return fmt::format("{} cannot be a tag's key: 1 to 128 characters, not beginning with 'aws:' or 'atomic-compose:'",
                        quoted(key));
   }
-  if (value.size() <= 256 && std::none_of(value.begin(), value.end(), [](char c) { return c >= 0 && c < ' '; })) {
+  if (value.size() <= 256 && !has_control_characters(value)) {
     return std::nullopt;
   }
   return fmt::format("the value of tag {} is longer than 256 characters, or has a line end in it", quoted(key));

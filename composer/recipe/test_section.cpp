@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -8,23 +7,6 @@
 
 namespace compose::recipe {
 namespace {
-
-bool has_control_character(std::string_view value) {
-  return std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-// systemd.unit(5): letters, digits and ":-_.\@", with a suffix that says its kind.
-Problem problem_with_unit(std::string_view value) {
-  const auto allowed = [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::string_view(":-_.\\@").find(static_cast<char>(c)) != std::string_view::npos;
-  };
-  const auto dot = value.rfind('.');
-  if (!value.empty() && std::all_of(value.begin(), value.end(), allowed) && dot != std::string_view::npos && dot > 0 &&
-      dot + 1 < value.size()) {
-    return std::nullopt;
-  }
-  return fmt::format("{} is not a unit's whole name, such as \"sshd.service\"", quoted(value));
-}
 
 std::optional<TestPort> port_of(std::string_view value) {
   const auto slash = value.find('/');
@@ -42,7 +24,7 @@ Problem problem_with_port(std::string_view value) {
 }
 
 Problem problem_with_path(std::string_view value) {
-  if (value.starts_with('/') && !has_control_character(value)) return std::nullopt;
+  if (value.starts_with('/') && !has_control_characters(value)) return std::nullopt;
   return fmt::format("{} is not a path in the host: it starts with '/'", quoted(value));
 }
 
@@ -50,29 +32,20 @@ Problem problem_with_owner(std::string_view value) {
   const auto colon = value.find(':');
   const bool is_owner = colon != std::string_view::npos && colon > 0 && colon + 1 < value.size() &&
                         value.find(':', colon + 1) == std::string_view::npos &&
-                        value.find(' ') == std::string_view::npos && !has_control_character(value);
+                        value.find(' ') == std::string_view::npos && !has_control_characters(value);
   if (is_owner) return std::nullopt;
   return fmt::format("{} is not USER:GROUP, such as \"root:root\"", quoted(value));
 }
 
 Problem problem_with_command(std::string_view value) {
-  if (!has_control_character(value)) return std::nullopt;
+  if (!has_control_characters(value)) return std::nullopt;
   return "the command has more than one line or a control character: join its lines with ';' or '&&'";
-}
-
-Problem problem_with_mode(std::string_view value, std::optional<unsigned>& mode) {
-  unsigned bits = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), bits, 8);
-  const bool is_mode = error == std::errc() && end == value.data() + value.size() && bits <= 07777 && value.size() >= 3;
-  if (!is_mode) return fmt::format("{} is not a mode: write it in octal, such as \"0644\"", quoted(value));
-  mode = bits;
-  return std::nullopt;
 }
 
 TestFile read_file_assertion(Table table) {
   TestFile file;
   file.path = table.required_string("path", "the file that has to be there", problem_with_path);
-  table.string("mode", [&](std::string_view value) { return problem_with_mode(value, file.mode); });
+  if (const auto mode = table.string("mode", problem_with_mode)) file.mode = mode_of(*mode);
   file.owner = table.string("owner", problem_with_owner);
   table.finish();
   return file;

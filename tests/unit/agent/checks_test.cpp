@@ -4,12 +4,6 @@
 
 using namespace compose::agent;
 
-TEST_CASE("a mode is four octal digits") {
-  for (const char* mode : {"0755", "0644", "1777", "0400"}) CHECK_FALSE(problem_with_mode(mode));
-  for (const char* mode : {"", "755", "0855", "0o755", "07555", "rwxr", "-755", "0000"}) CHECK(problem_with_mode(mode));
-  CHECK(mode_of("1777") == 01777);
-}
-
 TEST_CASE("files are shipped below /usr and /etc only, by plain paths") {
   for (const char* path : {"/usr/lib/x", "/etc/ecs/ecs.config", "/usr/lib/systemd/system/a@.service"})
     CHECK_FALSE(problem_with_shipped_path(path));
