@@ -211,7 +211,7 @@ TEST_CASE("bad binds, options, ports, sysctls and requirements are errors with t
       {"[[require]]\npath = \"/a\"\nany = [\"/b\"]\nreason = \"x\"\nfix = \"y\"\n",
        "exactly one of 'path', 'program', 'unit' and 'any'"},
       {"[[require]]\nunit = \"docker\"\nreason = \"x\"\nfix = \"y\"\n",
-       "agent.toml:29:8: 'docker' is not a unit's name"},
+       "agent.toml:29:8: 'docker' is not a unit's whole name"},
       {"[[require]]\nprogram = \"/bin/x\"\nreason = \"x\"\n", "agent.toml:28:1: missing key 'fix' in [[require]]"},
       {"[[file]]\npath = \"/usr/x\"\ntemplate = \"../common/none\"\n", "agent.toml:30:12: there is no file"},
       {"[[file]]\npath = \"/usr/x\"\ntemplate = \"../common/../x\"\n",
