@@ -32,17 +32,6 @@ std::variant<RemoteBase, LocalBase> read_source(Table& table, const FileAccess& 
   return RemoteBase{remote.value_or("")};
 }
 
-fs::path read_gpg_key(Table& table, const std::string& value, const FileAccess& files) {
-  if (fs::path(value).is_absolute()) return value;  // the building machine's own: looked for when it is needed
-  const fs::path path = table.resolve("gpg", value);
-  if (!files.is_file(path)) {
-    table.error("gpg", fmt::format("no such GPG key file: looked for {}", quoted(path.string())));
-  } else if (files.read(path).find("PRIVATE KEY BLOCK") != std::string::npos) {
-    table.error("gpg", fmt::format("{} holds a private key; verifying takes the public one", quoted(path.string())));
-  }
-  return absolute(path, files);
-}
-
 std::string read_ed25519_key(Table& table, const std::string& value, const FileAccess& files) {
   if (is_ed25519_public_key(value)) return value;
   if (is_ed25519_secret_key(value)) {
@@ -77,7 +66,7 @@ Verify read_verify_table(Table table, const FileAccess& files) {
   if (table.has("gpg") == table.has("ed25519")) {
     table.error_here(fmt::format("verify takes exactly one of 'gpg' and 'ed25519': write {}", kVerifyForms));
   }
-  if (gpg) return VerifyGpg{read_gpg_key(table, *gpg, files)};
+  if (gpg) return VerifyGpg{read_gpg_key(table, "gpg", *gpg, files)};
   if (ed25519) return VerifyEd25519{read_ed25519_key(table, *ed25519, files)};
   return VerifyNone{};
 }
@@ -95,6 +84,17 @@ Verify read_verify(Table& table, const FileAccess& files) {
 }
 
 }  // namespace
+
+fs::path read_gpg_key(Table& table, const std::string& key, const std::string& value, const FileAccess& files) {
+  if (fs::path(value).is_absolute()) return value;
+  const fs::path path = table.resolve(key, value);
+  if (!files.is_file(path)) {
+    table.error(key, fmt::format("no such GPG key file: looked for {}", quoted(path.string())));
+  } else if (files.read(path).find("PRIVATE KEY BLOCK") != std::string::npos) {
+    table.error(key, fmt::format("{} holds a private key; verifying takes the public one", quoted(path.string())));
+  }
+  return absolute(path, files);
+}
 
 Base read_base(Table table, const FileAccess& files) {
   Base base;

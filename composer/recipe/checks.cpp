@@ -139,6 +139,14 @@ Problem problem_with_stateroot(std::string_view value) {
       quoted(value));
 }
 
+Problem problem_with_remote(std::string_view value) {
+  if (is_word(value, "._-", kLower, kUpper, kDigits)) return std::nullopt;
+  return fmt::format(
+      "{} is not a remote's name: use letters, digits, '.', '_' and '-', at most 63, beginning with a letter or a "
+      "digit",
+      quoted(value));
+}
+
 Problem problem_with_format(std::string_view value) {
   static const std::vector<std::string> formats = {"raw", "qcow2", "vmdk", "vhd"};
   if (std::find(formats.begin(), formats.end(), value) != formats.end()) return std::nullopt;

@@ -19,6 +19,7 @@ Problem problem_with_cluster(std::string_view value);  // an ECS cluster's name
 Problem problem_with_runtime(std::string_view value);  // of containers
 Problem problem_with_variable(std::string_view name, std::string_view value);  // one of [agent.environment]
 Problem problem_with_stateroot(std::string_view value);
+Problem problem_with_remote(std::string_view value);  // an OSTree remote's name
 Problem problem_with_format(std::string_view value);  // of a disk
 Problem problem_with_karg(std::string_view value);    // a kernel argument
 Problem problem_with_volume_device(std::string_view value);

@@ -149,8 +149,35 @@ struct PublishAws {
   std::map<std::string, std::string> profiles;          // by partition ("aws-cn"): whose credentials
 };
 
+// A place in an S3-compatible object store.
+struct Bucket {
+  std::string name;
+  std::string prefix;  // of all names in it, without '/' at either end; may be empty
+  std::string region;
+  std::optional<std::string> endpoint_url;  // absent: AWS's own
+};
+
+struct GpgKeys {
+  fs::path public_key_file;  // what hosts verify with
+  // Where its secret half is; both absent: in the user's own GnuPG.
+  std::optional<std::string> secret_environment;
+  std::optional<fs::path> secret_file;
+};
+
+// The OSTree repository that hosts upgrade from.
+struct PublishOstree {
+  std::variant<fs::path, Bucket> place;  // a folder, which need not exist yet
+  std::string url;                       // where hosts find it
+  std::string remote;                    // its name in the host; default: recipe.name
+  std::optional<GpgKeys> gpg;            // besides the Ed25519 signatures by [sign] key
+  unsigned keep = 5;                     // versions, the new one among them
+  unsigned deltas = 1;                   // from how many previous versions; fewer than `keep`
+  bool scratch_delta = false;            // and one for who has nothing yet
+};
+
 struct Publish {
   std::optional<PublishAws> aws;
+  std::optional<PublishOstree> ostree;
 };
 
 struct Recipe {

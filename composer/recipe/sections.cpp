@@ -114,6 +114,7 @@ Sign read_sign(Table table, const FileAccess& files) {
 Publish read_publish(Table table, const FileAccess& files) {
   Publish publish;
   if (auto aws = table.table("aws")) publish.aws = read_publish_aws(*aws, files);
+  if (auto ostree = table.table("ostree")) publish.ostree = read_publish_ostree(*ostree, files);
   table.finish();
   return publish;
 }
@@ -138,6 +139,7 @@ Recipe read_recipe(Table root, const FileAccess& files) {
   root.unavailable("packages", "[packages] is not available in this version: remove it");
   root.finish();
   if (recipe.disk.stateroot.empty()) recipe.disk.stateroot = recipe.name;
+  if (recipe.publish.ostree && recipe.publish.ostree->remote.empty()) recipe.publish.ostree->remote = recipe.name;
   return recipe;
 }
 

@@ -15,6 +15,11 @@ Base read_base(Table table, const FileAccess& files);
 Agent read_agent(Table table, const FileAccess& files);
 Test read_test(Table table);
 PublishAws read_publish_aws(Table table, const FileAccess& files);
+PublishOstree read_publish_ostree(Table table, const FileAccess& files);
+
+// `value` of `key`: a file with public GPG keys. An absolute path is the building machine's own and is looked for when
+// it is needed.
+fs::path read_gpg_key(Table& table, const std::string& key, const std::string& value, const FileAccess& files);
 
 // For the values, which are absolute where messages are as relative as the recipe.
 fs::path absolute(const fs::path& path, const FileAccess& files);

@@ -11,6 +11,8 @@
 #include "sign/keys.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
+#include "support/gpg_key.hpp"
+#include "support/http_folder.hpp"
 #include "support/process.hpp"
 #include "support/program.hpp"
 
@@ -47,40 +49,25 @@ ErrorKind kind_of(Action&& action) {
   return ErrorKind::failed;
 }
 
-// An archive repository behind python's http server on a free port of loopback.
+// An archive repository with the project's base, over http.
 class HttpRepository {
  public:
   explicit HttpRepository(const SmallProject& project) : folder_(project.folder() / "http") {
-    const std::string repo = "--repo=" + (folder_ / "repo").string();
+    const std::string repo = "--repo=" + repository().string();
     fs::create_directories(folder_);
     run_checked({"ostree", repo, "init", "--mode=archive"});
     run_checked({"ostree", repo, "pull-local", project.base_repository().string(), "test/base"});
-    server_.emplace(std::vector<std::string>{"python3", "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory",
-                                             folder_.string(), "0"},
-                    ProcessOptions{{}, {}, folder_ / "log"});
-    REQUIRE(tests::wait_until([&] { return read_file(folder_ / "log").find("port ") != std::string::npos; }));
-    const std::string log = read_file(folder_ / "log");
-    const std::size_t start = log.find("port ") + 5;
-    port_ = log.substr(start, log.find(' ', start) - start);
+    server_.emplace(folder_, folder_ / "log");
   }
 
-  std::string url() const { return "http://127.0.0.1:" + port_ + "/repo"; }
+  std::string url() const { return server_->url() + "/repo"; }
   fs::path repository() const { return folder_ / "repo"; }
-  // The paths of all requests so far.
-  std::vector<std::string> requested() const {
-    const std::string log = read_file(folder_ / "log");
-    std::vector<std::string> paths;
-    for (std::size_t at = log.find("\"GET "); at != std::string::npos; at = log.find("\"GET ", at + 1)) {
-      paths.push_back(log.substr(at + 5, log.find(' ', at + 5) - at - 5));
-    }
-    return paths;
-  }
-  void stop() { server_.reset(); }
+  std::vector<std::string> requested() const { return server_->requested(); }
+  void stop() { server_->stop(); }
 
  private:
   fs::path folder_;
-  std::optional<Child> server_;
-  std::string port_;
+  std::optional<tests::HttpFolder> server_;
 };
 
 TEST_CASE("a base is pulled from a folder, complete and checked") {
@@ -149,37 +136,9 @@ TEST_CASE("a base with an Ed25519 key must carry a signature by it") {
   }
 }
 
-// A GPG home with one key, and its public half in a file.
-class GpgKey {
- public:
-  explicit GpgKey(const fs::path& folder) : home_(folder / "gpg"), public_file_(folder / "public.asc") {
-    fs::create_directories(home_);
-    fs::permissions(home_, fs::perms(0700));
-    gpg({"--passphrase", "", "--quick-generate-key", "test@example.invalid", "ed25519", "sign", "never"});
-    write_file_atomically(public_file_, gpg({"--armor", "--export"}));
-  }
-  ~GpgKey() { run({"gpgconf", "--homedir", home_.string(), "--kill", "all"}); }
-
-  const fs::path& public_file() const { return public_file_; }
-  void sign(const fs::path& repository, const std::string& commit) const {
-    run_checked({"ostree", "gpg-sign", "--repo=" + repository.string(), "--gpg-homedir=" + home_.string(), commit,
-                 "test@example.invalid"});
-  }
-
- private:
-  std::string gpg(std::vector<std::string> arguments) const {
-    std::vector<std::string> command{"gpg", "--batch", "--homedir", home_.string()};
-    command.insert(command.end(), arguments.begin(), arguments.end());
-    return run_checked(command);
-  }
-  fs::path home_;
-  fs::path public_file_;
-};
-
 TEST_CASE("a base with a GPG key must carry a signature by it") {
   const SmallProject project;
-  const TemporaryDirectory folder(fs::temp_directory_path(), "gpg-");  // short: gpg-agent's socket path has 108 bytes
-  const GpgKey key(folder.path());
+  const tests::GpgKey key;
   auto repository = ostree::Repository::open(project.base_repository());
   const std::string commit = *repository.resolve("test/base");
   const recipe::Base base{recipe::LocalBase{project.base_repository()}, "test/base",
@@ -196,8 +155,7 @@ TEST_CASE("a base with a GPG key must carry a signature by it") {
     CHECK(kind_of([&] { fetch_locked(base, commit, target); }) == ErrorKind::mismatch);
   }
   SECTION("signed by another key") {
-    const TemporaryDirectory other_folder(fs::temp_directory_path(), "gpg-");
-    GpgKey(other_folder.path()).sign(project.base_repository(), commit);
+    tests::GpgKey().sign(project.base_repository(), commit);
     CHECK(kind_of([&] { fetch(base, target); }) == ErrorKind::mismatch);
   }
   SECTION("signed") {
@@ -215,8 +173,7 @@ TEST_CASE("a base is pulled over http, and GPG is checked there too") {
   const std::string commit = fetch(base, target);
   CHECK(target.get().has_complete_commit(commit));
 
-  const TemporaryDirectory folder(fs::temp_directory_path(), "gpg-");
-  const GpgKey key(folder.path());
+  const tests::GpgKey key;
   const recipe::Base signed_base{base.source, base.ref, recipe::VerifyGpg{key.public_file()}};
   ScratchRepository second;
   CHECK(kind_of([&] { fetch(signed_base, second); }) == ErrorKind::mismatch);

@@ -197,6 +197,47 @@ cn-north-1 = "workers"
   CHECK(aws.launch_templates.at("cn-north-1") == "workers");
 }
 
+TEST_CASE("a repository for hosts is read, in a folder or a bucket, with defaults") {
+  const std::string url = "url = \"https://example.org/repo\"\n";
+  const Recipe small =
+      parse(kNames + kBase + "[publish.ostree]\npath = \"../public\"\n" + url, "recipes/demo.toml", files_of({}));
+  REQUIRE(small.publish.ostree);
+  CHECK(std::get<fs::path>(small.publish.ostree->place) == "/home/me/hosts/public");
+  CHECK(small.publish.ostree->url == "https://example.org/repo");
+  CHECK(small.publish.ostree->remote == "demo");
+  CHECK_FALSE(small.publish.ostree->gpg);
+  CHECK(small.publish.ostree->keep == 5);
+  CHECK(small.publish.ostree->deltas == 1);
+  CHECK_FALSE(small.publish.ostree->scratch_delta);
+  CHECK_FALSE(parse(kNames + kBase, "recipes/demo.toml", files_of({})).publish.ostree);
+
+  const Recipe large = parse(kNames + kBase + R"(
+[publish.ostree]
+bucket = "my-hosts"
+prefix = "fedora/repo"
+region = "eu-central-1"
+endpoint-url = "http://127.0.0.1:9000"
+remote = "hosts"
+gpg-key = "hosts.asc"
+gpg-secret-key = "file:hosts.sec"
+keep = 1
+scratch-delta = true
+)" + url,
+                             "recipes/demo.toml", files_of({{"recipes/hosts.asc", "public"}}));
+  const PublishOstree& publish = *large.publish.ostree;
+  CHECK(std::get<Bucket>(publish.place).name == "my-hosts");
+  CHECK(std::get<Bucket>(publish.place).prefix == "fedora/repo");
+  CHECK(std::get<Bucket>(publish.place).region == "eu-central-1");
+  CHECK(std::get<Bucket>(publish.place).endpoint_url == "http://127.0.0.1:9000");
+  CHECK(publish.remote == "hosts");
+  REQUIRE(publish.gpg);
+  CHECK(publish.gpg->public_key_file == "/home/me/hosts/recipes/hosts.asc");
+  CHECK(publish.gpg->secret_file == fs::path("/home/me/hosts/recipes/hosts.sec"));
+  CHECK_FALSE(publish.gpg->secret_environment);
+  CHECK(publish.deltas == 0);  // there is no previous version to start from
+  CHECK(publish.scratch_delta);
+}
+
 TEST_CASE("an Ed25519 key is given as itself or in a file") {
   const auto key = [](const std::string& value) {
     const std::string text = kNames + "[base]\nrepo = \"r\"\nref = \"a\"\nverify = { ed25519 = \"" + value + "\" }\n";
