@@ -43,7 +43,7 @@ std::vector<layers::Layer> layers_of(const recipe::Recipe& recipe, const lock::L
   for (auto& layer : layers::agent_layers(recipe.agents, lock)) chain.push_back(std::move(layer));
   for (const auto& overlay : recipe.overlays) chain.push_back(layers::overlay_layer(overlay));
   if (!recipe.disk.volumes.empty()) chain.push_back(layers::volumes_layer(recipe.disk.volumes));
-  const layers::Release release{recipe.name, recipe.version, recipe.ref, lock::digest(lock)};
+  const layers::Release release{recipe.name, recipe.version, recipe.ref, lock::digest(lock), recipe.publish.ostree};
   chain.push_back(layers::finish_layer(release, lock.base.commit, recipe.agents, key));
   return chain;
 }

@@ -31,6 +31,7 @@ std::string identity(const recipe::Recipe& recipe, const std::vector<LayerReport
       fmt::format("{}\nname {}\nstateroot {}\nref {}\nsize {}\nkargs {}\nbootloader {}\n", ATOMIC_COMPOSE_VERSION,
                   recipe.name, recipe.disk.stateroot, recipe.ref, recipe.disk.size_bytes.value_or(0),
                   boost::algorithm::join(recipe.disk.kargs, " "), disk::host_bootloader_identity());
+  if (recipe.publish.ostree) text += "remote " + recipe.publish.ostree->remote + "\n";
   for (const auto& layer : chain) text += layer.commit + "\n";
   return sha256_hex(text);
 }
@@ -76,6 +77,7 @@ void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& lay
   spec.name = recipe.name;
   spec.stateroot = recipe.disk.stateroot;
   spec.ref = recipe.ref;
+  if (recipe.publish.ostree) spec.remote = recipe.publish.ostree->remote;
   spec.kargs = recipe.disk.kargs;
   spec.size_bytes = recipe.disk.size_bytes;
   spec.label = context.labels.load(context.repository, layers.back().commit, context.scratch);

@@ -89,6 +89,7 @@ void check_spec(const DiskSpec& spec) {
   };
   check_name("stateroot", spec.stateroot, false);
   check_name("ref", spec.ref, true);
+  if (!spec.remote.empty()) check_name("remote", spec.remote, false);
   for (const auto& karg : spec.kargs) {
     if (karg.find_first_of("\n\r") != std::string::npos) {
       throw Error(ErrorKind::input, fmt::format("the kernel argument '{}' has a line break", karg));

@@ -19,7 +19,8 @@ namespace compose::disk {
 struct DiskSpec {
   std::string name;                         // the recipe's: all UUIDs, ids and hash seeds derive from it alone
   std::string stateroot;                    // the "os name" of `ostree admin`
-  std::string ref;                          // refs/heads/REF in the image's repository, and the origin's refspec
+  std::string ref;                          // of the deployed commit, in the image's repository and its origin
+  std::string remote;                       // whose ref that is; empty: a local one
   std::vector<std::string> kargs;           // after the defaults
   std::optional<std::uint64_t> size_bytes;  // absent: whole GiB, with a quarter of the root file system free
   // The SELinux label of a path of the running system (mode with type bits), empty for none. Unset: no labels but those

@@ -65,11 +65,15 @@ class RootBuilder {
     const NodeId refs = directory(repo, path, "refs");
     const NodeId heads = directory(refs, path + "/refs", "heads");
     directory(refs, path + "/refs", "mirrors");
-    directory(refs, path + "/refs", "remotes");
+    const NodeId remotes = directory(refs, path + "/refs", "remotes");
     directory(repo, path, "state");
     directory(directory(repo, path, "tmp"), path + "/tmp", "cache");
     for (const NodeId id : {repo, refs}) model_.fix_entries(id);
-    add_ref(heads, path + "/refs/heads", system_.disk.ref);
+    if (system_.disk.remote.empty()) {
+      add_ref(heads, path + "/refs/heads", system_.disk.ref);
+    } else {
+      add_ref(remotes, path + "/refs/remotes", system_.disk.remote + "/" + system_.disk.ref);
+    }
     add_ref(heads, path + "/refs/heads", "ostree/1/1/0");  // libostree's own, of the first deployment
   }
 
@@ -141,8 +145,9 @@ class RootBuilder {
     const NodeId root = deployment_->add(deployments, name, fstab());
     model_.nodes[root].immutable = true;
     FileMeta origin = meta("/etc/ostree/remotes.d/system.origin", file_mode);  // the label that libostree gives it
-    model_.add_file(deployments, name + ".origin", std::move(origin), "[origin]\nrefspec=" + system_.disk.ref + "\n",
-                    volatile_zone);
+    const std::string remote = system_.disk.remote.empty() ? "" : system_.disk.remote + ":";
+    model_.add_file(deployments, name + ".origin", std::move(origin),
+                    "[origin]\nrefspec=" + remote + system_.disk.ref + "\n", volatile_zone);
   }
 
   Fstab fstab() const {

@@ -7,6 +7,7 @@
 #include "agent/contract.hpp"
 #include "layers/agent.hpp"
 #include "layers/lint.hpp"
+#include "layers/remote.hpp"
 #include "layers/tree_reader.hpp"
 #include "ostree/transaction.hpp"
 #include "support/error.hpp"
@@ -78,8 +79,9 @@ std::string make(Context& context, const Release& release, const std::string& ba
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
   relabel_added(context, tree, base, previous);
-  tree.put_file("/usr/share/ostree/trusted.ed25519.d/" + release.name, {0, 0, S_IFREG | 0644U, {}},
-                sign::to_base64(key.public_key()) + "\n");
+  const std::string key_file = "/usr/share/ostree/trusted.ed25519.d/" + release.name;
+  tree.put_file(key_file, {0, 0, S_IFREG | 0644U, {}}, sign::to_base64(key.public_key()) + "\n");
+  if (release.upgrades) put_remote(tree, *release.upgrades, key_file);
   const std::string commit = tree.commit(metadata_of(context, release, base, kernel_version(tree)));
   transaction.commit();
   ostree::set_commit_signature(context.repository, commit, key.sign(ostree::commit_bytes(context.repository, commit)));
@@ -95,7 +97,7 @@ Layer finish_layer(const Release& release, const std::string& base, const std::v
   layer.name = "finish";
   layer.inputs = fmt::format("name {}\nversion {}\nref {}\nlock {}\nbase {}\nkey {}\n", release.name, release.version,
                              release.ref, release.lock_digest, base, sign::to_base64(key.public_key())) +
-                 describe(agents);
+                 describe(agents) + (release.upgrades ? describe_remote(*release.upgrades) : "");
   layer.make = [release, base, agents, &key](Context& context, const std::string& previous) {
     return make(context, release, base, agents, key, previous);
   };

@@ -1,6 +1,8 @@
 #pragma once
-// The last layer: what makes a tree a release. Lint, labels, the public key, metadata, signature.
+// The last layer: what makes a tree a release. Lint, labels, the public key, the remote that hosts upgrade from,
+// metadata, signature.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@ struct Release {
   std::string version;
   std::string ref;
   std::string lock_digest;
+  std::optional<recipe::PublishOstree> upgrades = {};  // where hosts upgrade from; absent: nowhere
 };
 
 // `base` is the chain's first commit: what was added since is labelled and linted. What the profiles of `agents` ask of

@@ -81,11 +81,10 @@ std::vector<std::string> difference(const std::vector<std::string>& a, const std
 }
 
 // What libostree itself makes of the commit, as root or with fakeroot: FOLDER/deployment.txt and FOLDER/boot.txt.
-void make_oracle(const ScratchRepository& repository, const std::string& commit, const fs::path& folder) {
+void make_oracle(const ScratchRepository& repository, const std::string& commit, const fs::path& folder,
+                 const std::string& refspec = "fixture/7/x86_64") {
   fs::create_directories(folder);
-  write_file_atomically(
-      folder / "script",
-      fmt::format(R"(set -eu
+  write_file_atomically(folder / "script", fmt::format(R"(set -eu
 cd {folder}
 mkdir s
 ostree admin init-fs --modern s
@@ -93,7 +92,7 @@ ostree --repo=s/ostree/repo config set sysroot.bootloader syslinux
 ostree --repo=s/ostree/repo config set sysroot.readonly true
 ostree admin os-init --sysroot=s fixture-os
 ostree --repo=s/ostree/repo pull-local {repo} {commit}
-ostree --repo=s/ostree/repo refs --create=fixture/7/x86_64 {commit}
+ostree --repo=s/ostree/repo refs --create={refspec} {commit}
 mkdir -p s/boot/loader.0 s/boot/syslinux
 ln -s loader.0 s/boot/loader
 printf 'TIMEOUT 10' > s/boot/loader.0/syslinux.cfg
@@ -101,20 +100,23 @@ ln -s ../loader/syslinux.cfg s/boot/syslinux/syslinux.cfg
 kargs=$(sed -n 's/^options //; s/ ostree=.*//p' options)
 set --
 for karg in $kargs; do set -- "$@" --karg-append="$karg"; done
-ostree admin deploy --sysroot=s --os=fixture-os --karg-none "$@" fixture/7/x86_64 || \
-ostree admin deploy --sysroot=s --os=fixture-os "$@" fixture/7/x86_64
+ostree admin deploy --sysroot=s --os=fixture-os --karg-none "$@" {refspec} || \
+ostree admin deploy --sysroot=s --os=fixture-os "$@" {refspec}
 {lister} s/ostree/deploy/fixture-os/deploy/{commit}.0 > deployment.txt
 {lister} s/ostree/deploy/fixture-os/var > var.txt
 {lister} s/boot > boot.txt
 cp s/boot/loader/entries/* entry.txt
 cp s/boot/loader/syslinux.cfg menu.txt
 cp s/ostree/repo/config config.txt
+(cd s/ostree/repo/refs && find -type f -printf '/%P\n' | LC_ALL=C sort) > refs.txt
 cp s/ostree/deploy/fixture-os/deploy/{commit}.0.origin origin.txt
 chattr -i s/ostree/deploy/*/deploy/*.0 || true
 rm -rf s
 )",
-                  fmt::arg("folder", folder.string()), fmt::arg("repo", (repository.folder() / "repo").string()),
-                  fmt::arg("commit", commit), fmt::arg("lister", BUILD_DIR "/tests/list-tree")));
+                                                       fmt::arg("folder", folder.string()),
+                                                       fmt::arg("repo", (repository.folder() / "repo").string()),
+                                                       fmt::arg("commit", commit), fmt::arg("refspec", refspec),
+                                                       fmt::arg("lister", BUILD_DIR "/tests/list-tree")));
   std::vector<std::string> command{"bash", (folder / "script").string()};
   if (::geteuid() != 0) command.insert(command.begin(), "fakeroot");
   run_checked(command, {{{"LC_ALL", "C"}}, {}, {}});
@@ -194,6 +196,37 @@ TEST_CASE("the deployment on the disk equals what ostree admin deploy makes") {
   CHECK(boot.read("/loader.1/syslinux.cfg") == read_file(oracle / "menu.txt"));
   CHECK(root.read("/ostree/repo/config") == read_file(oracle / "config.txt"));
   CHECK(root.read("/ostree/deploy/fixture-os/deploy/" + commit + ".0.origin") == read_file(oracle / "origin.txt"));
+}
+
+std::vector<std::string> refs_of(const Ext4Reader& root) {
+  std::vector<std::string> files;
+  for (const auto& [path, number] : root.walk("/ostree/repo/refs")) {
+    if (!S_ISDIR(root.inode(number).i_mode)) files.push_back(path);
+  }
+  return files;
+}
+
+TEST_CASE("a disk of a commit with a remote has its origin and refs as ostree admin deploy makes them") {
+  ScratchRepository repository;
+  const std::string commit = hard_commit(repository);
+  const fs::path image = repository.folder() / "disk.raw";
+  for (const std::string remote : {"", "fixture-remote"}) {
+    CAPTURE(remote);
+    DiskSpec spec = fixture_spec();
+    spec.remote = remote;
+    write_disk(repository, {commit}, image, spec);
+    check_clean(image);
+    const Geometry geometry = geometry_of(image);
+    const Ext4Reader root(image, geometry.root.offset_bytes);
+    const fs::path oracle = repository.folder() / ("oracle" + remote);
+    fs::create_directories(oracle);
+    write_file_atomically(
+        oracle / "options",
+        Ext4Reader(image, geometry.boot.offset_bytes).read("/loader.1/entries/ostree-1-fixture-os.conf"));
+    make_oracle(repository, commit, oracle, remote.empty() ? spec.ref : remote + ":" + spec.ref);
+    CHECK(root.read("/ostree/deploy/fixture-os/deploy/" + commit + ".0.origin") == read_file(oracle / "origin.txt"));
+    CHECK(refs_of(root) == lines_of(read_file(oracle / "refs.txt")));
+  }
 }
 
 TEST_CASE("the same commit gives the same disk whatever time zone, mask and folder") {
