@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include <fmt/format.h>
+
 #include "support/scratch_repository.hpp"
 
 namespace compose::tests {
