@@ -38,14 +38,17 @@ constexpr Entry commands[] = {
      "atomic-compose test recipes/demo.toml\n  atomic-compose test recipes/demo.toml --firmware uefi "
      "--second-deployment\n"
      "  atomic-compose test recipes/demo.toml --datasource ec2 --user-data script --bus nvme\n"
+     "  atomic-compose test recipes/hosts.toml --upgrade-from public/repo\n"
      "  atomic-compose test recipes/*.toml --junit boot-tests.xml",
      add_test},
-    {"publish", "Bring the image to every region; look at, move and retire what is published",
+    {"publish",
+     "Bring the image to every region and the commit to its hosts; look at, move and retire what is published",
      "atomic-compose publish recipes/hosts.toml --plan\n  atomic-compose publish recipes/hosts.toml\n"
      "  atomic-compose publish status recipes/hosts.toml\n"
      "  atomic-compose publish verify recipes/hosts.toml --blocks\n"
      "  atomic-compose publish promote recipes/hosts.toml /hosts/stable/image_id --from /hosts/testing/image_id\n"
-     "  atomic-compose publish retire recipes/hosts.toml --version 1.0",
+     "  atomic-compose publish retire recipes/hosts.toml --version 1.0\n"
+     "  atomic-compose publish prune recipes/hosts.toml",
      add_publish},
     {"keygen", "Make an Ed25519 signing key", "atomic-compose keygen release.key", add_keygen},
 };

@@ -5,6 +5,7 @@
 
 #include "build/signing_key.hpp"
 #include "cli/publish_aws.hpp"
+#include "cli/publish_ostree.hpp"
 #include "cli/recipe_option.hpp"
 #include "support/error.hpp"
 
@@ -17,6 +18,7 @@ struct PublishOptions {
   bool plan = false;
   bool blocks = false;
   bool sure = false;
+  bool allow_downgrade = false;
   std::string version;
   std::string parameter;
   std::string from;
@@ -51,17 +53,52 @@ publish::Subject subject_of(const PublishOptions& options, const recipe::Recipe&
                                std::move(blocks));
 }
 
+int publish_image(const PublishOptions& options, const recipe::Recipe& recipe, const sign::SecretKey& key,
+                  const Common& common, Events& events, nlohmann::json& result) {
+  AwsPublishing aws(recipe, options.aws, common, events);
+  const publish::Subject subject = subject_of(options, recipe, key, common, events);
+  result["version"] = subject.version;
+  result["commit"] = subject.commit;
+  return options.plan ? aws.plan(subject, result) : aws.publish(subject, key, result);
+}
+
+// An image that somebody else built has no commit of ours.
+bool wants_repository(const PublishOptions& options, const recipe::Recipe& recipe) {
+  return recipe.publish.ostree && options.image.empty();
+}
+
+// The repository for hosts first: it is quick, and hosts of the new image will look there.
 int publish_recipe(const PublishOptions& options, const Common& common) {
   const recipe::Recipe recipe = recipe::load(options.recipe);
   const auto events = common.make_events();
-  AwsPublishing aws(recipe, options.aws, common, *events);
+  if (!recipe.publish.ostree && !recipe.publish.aws) {
+    throw Error(ErrorKind::input, fmt::format("'{}' does not say where to publish", recipe.file.string()),
+                "add [publish.ostree], [publish.aws] or both; recipes/README.md has their keys");
+  }
   const sign::SecretKey key = build::signing_key(recipe.sign, *events);
-  const publish::Subject subject = subject_of(options, recipe, key, common, *events);
-  nlohmann::json result = {{"name", subject.name}, {"version", subject.version}, {"commit", subject.commit}};
-  if (!common.json) fmt::print("{} {}\n", subject.name, subject.version);
-  const int exit_code = options.plan ? aws.plan(subject, result) : aws.publish(subject, key, result);
+  nlohmann::json result = {{"name", recipe.name}, {"version", recipe.version}};
+  if (!common.json) fmt::print("{} {}\n", recipe.name, recipe.version);
+  if (wants_repository(options, recipe)) {
+    const OstreePublishing repository(recipe, common, *events);
+    options.plan ? repository.plan(key, options.allow_downgrade, result)
+                 : repository.publish(key, options.allow_downgrade, result);
+  }
+  int exit_code = 0;
+  if (recipe.publish.aws || !wants_repository(options, recipe)) {
+    exit_code = publish_image(options, recipe, key, common, *events, result);
+  }
   if (common.json) fmt::print("{}\n", result.dump());
   return exit_code;
+}
+
+int prune_recipe(const PublishOptions& options, const Common& common) {
+  const recipe::Recipe recipe = recipe::load(options.recipe);
+  const auto events = common.make_events();
+  nlohmann::json result = {{"name", recipe.name}};
+  const OstreePublishing repository(recipe, common, *events);
+  options.plan ? repository.plan_prune(result) : repository.prune(options.sure, result);
+  if (common.json) fmt::print("{}\n", result.dump());
+  return 0;
 }
 
 int run_aws_command(const AwsCommand& command, const PublishOptions& options, const Common& common) {
@@ -123,6 +160,13 @@ void add_changing(CLI::App& publish, const Options& options, Commands& commands)
   });
 }
 
+CLI::App& add_prune(CLI::App& publish, const Options& options) {
+  CLI::App& prune = add_subcommand(publish, options, "prune",
+                                   "Delete from the hosts' repository what no kept version needs, after asking");
+  prune.add_flag("--yes", options->sure, "Do not ask");
+  return prune;
+}
+
 }  // namespace
 
 Action add_publish(CLI::App& command) {
@@ -134,7 +178,11 @@ Action add_publish(CLI::App& command) {
   Commands commands;
   add_looking(command, options, commands);
   add_changing(command, options, commands);
-  return [options, commands](const Common& common) {
+  command.add_flag("--allow-downgrade", options->allow_downgrade,
+                   "Let hosts have what is older than what the repository has now");
+  const CLI::App& prune = add_prune(command, options);
+  return [options, commands, &prune](const Common& common) {
+    if (prune.parsed()) return prune_recipe(*options, common);
     for (const auto& [subcommand, run] : commands) {
       if (subcommand->parsed()) return run_aws_command(run, *options, common);
     }
