@@ -11,6 +11,7 @@
 #include "boot/control_plane.hpp"
 #include "boot/machine.hpp"
 #include "boot/metadata_service.hpp"
+#include "boot/repository_service.hpp"
 #include "boot/seed.hpp"
 #include "boot/watch.hpp"
 #include "support/error.hpp"
@@ -26,6 +27,7 @@ using std::chrono::milliseconds;
 // to reach has to be in that network, so for EC2 it is the one of the instance metadata service.
 constexpr const char* control_plane_host = ".100";
 constexpr std::uint16_t control_plane_port = 8080;
+constexpr const char* repository_host = ".101";
 
 std::string network_prefix(const BootTest& test) {
   return test.datasource == Datasource::ec2 ? "169.254.169" : "10.0.2";
@@ -82,6 +84,8 @@ void check_test(const BootTest& test) {
   require(test.timeout.count() > 0, "the time limit has to be positive");
   require(!test.second_deployment || !(test.commit.empty() && test.ref.empty()),
           "a second deployment needs the commit or the ref to deploy");
+  require(!test.upgrade || !test.second_deployment, "an upgrade is a second deployment already: choose one");
+  require(!test.upgrade || !test.upgrade->remote.empty(), "an upgrade needs the name of the host's remote");
   if (!test.disk_size_bytes) return;
   const std::uint64_t size = virtual_size(test);
   require(*test.disk_size_bytes >= size && *test.disk_size_bytes % 512 == 0,
@@ -104,6 +108,15 @@ SeedContent seed_content(const BootTest& test) {
     content.deploy_os = test.stateroot;
     content.deploy_rev = test.ref.empty() ? test.commit : test.ref;
   }
+  if (test.upgrade) {
+    const std::string address = fmt::format("http://{}{}/", network_prefix(test), repository_host);
+    content.deploy_os = test.stateroot;
+    content.upgrade_remote = test.upgrade->remote;
+    content.upgrade_url = address + "0";
+    for (std::size_t number = 1; number <= test.upgrade->refused.size(); ++number) {
+      content.refused_urls.push_back(address + std::to_string(number));
+    }
+  }
   content.patience = patience_of(test);
   return content;
 }
@@ -121,8 +134,8 @@ std::optional<FirmwareFiles> prepare_uefi(const fs::path& variables) {
 }
 
 void remove_old_logs(const fs::path& directory) {
-  for (const char* name :
-       {serial_log_name, guest_log_name, requests_log_name, metadata_log_name, qemu_log_name, report_name}) {
+  for (const char* name : {serial_log_name, guest_log_name, requests_log_name, metadata_log_name, repository_log_name,
+                           qemu_log_name, report_name}) {
     fs::remove(directory / name);
   }
 }
@@ -170,15 +183,24 @@ class Metadata {
   HttpService http_{{[this](const HttpRequest& request) { return answer(request); }, nullptr, nullptr}};
 };
 
+// In the order of their numbers: the good one first.
+std::vector<fs::path> repositories_of(const Upgrade& upgrade) {
+  std::vector<fs::path> folders{upgrade.repository};
+  folders.insert(folders.end(), upgrade.refused.begin(), upgrade.refused.end());
+  return folders;
+}
+
 // What the guest reaches, and what reaches it.
 struct Services {
   Services(const BootTest& test)
       : control_plane(test.log_directory / requests_log_name, seed_content(test).control_plane_url),
         ports{free_port(), free_port(), free_port()} {
     if (test.datasource == Datasource::ec2) metadata.emplace(instance_of(test), test.log_directory / metadata_log_name);
+    if (test.upgrade) repositories.emplace(repositories_of(*test.upgrade), test.log_directory / repository_log_name);
   }
   ControlPlane control_plane;
   std::optional<Metadata> metadata;
+  std::optional<RepositoryService> repositories;
   OutsidePorts ports;
 };
 
@@ -188,6 +210,7 @@ void connect_machine(Machine& machine, const BootTest& test, const Services& ser
   machine.mac = Instance().mac;
   machine.forwards = {{prefix + control_plane_host, control_plane_port, services.control_plane.port()}};
   if (services.metadata) machine.forwards.push_back({metadata_address, 80, services.metadata->port()});
+  if (services.repositories) machine.forwards.push_back({prefix + repository_host, 80, services.repositories->port()});
   if (test.task) machine.entrances.push_back({services.ports.task, test.task->host_port});
   if (!test.network_rules) return;
   machine.entrances.push_back({services.ports.introspection, 51678});
@@ -212,7 +235,7 @@ Machine prepare_machine(const BootTest& test, const MachineFiles& files, const S
   machine.serial_log = test.log_directory / serial_log_name;
   machine.guest_log = test.log_directory / guest_log_name;
   machine.extra_disks = files.extra_disks;
-  machine.may_reboot = test.second_deployment;
+  machine.may_reboot = test.second_deployment || test.upgrade;
   return machine;
 }
 

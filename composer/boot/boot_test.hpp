@@ -60,6 +60,15 @@ struct ExpectedVolume {
   std::uint64_t size_bytes = 0;
 };
 
+// What the host is to upgrade to. Repositories are folders in mode archive, which the guest sees over http: in the file
+// of its remote the address is replaced, and nothing else, so it verifies as it would at home.
+struct Upgrade {
+  std::string remote;             // in the guest
+  fs::path repository;            // the host has to upgrade from it, reboot, pass again; then go back and pass again
+  std::string commit;             // that it has then
+  std::vector<fs::path> refused;  // from these it must not, before that
+};
+
 struct BootTest {
   fs::path disk;
   std::string format = "raw";  // or "qcow2"
@@ -80,6 +89,7 @@ struct BootTest {
   bool blocks_metadata = false;        // the profile promises that tasks cannot reach the instance metadata (ec2 only)
   bool restart_control_plane = false;  // then stop it and start it again: the agent has to come back
   bool second_deployment = false;      // then `ostree admin deploy --karg-append` in the guest, reboot, all again
+  std::optional<Upgrade> upgrade;      // instead of a second deployment
   std::vector<Assertion> assertions;
   Bus bus = Bus::virtio;
   Datasource datasource = Datasource::nocloud;
@@ -95,8 +105,9 @@ struct BootTest {
 // What a run leaves in log_directory; earlier ones of these names are replaced.
 inline constexpr const char* serial_log_name = "serial.log";  // firmware's, boot loader's and kernel's console
 inline constexpr const char* guest_log_name = "guest.log";    // the guest's description of itself (guest_report.hpp)
-inline constexpr const char* requests_log_name = "requests.jsonl";  // what reached the control plane
-inline constexpr const char* metadata_log_name = "metadata.jsonl";  // what reached the instance metadata service
+inline constexpr const char* requests_log_name = "requests.jsonl";      // what reached the control plane
+inline constexpr const char* metadata_log_name = "metadata.jsonl";      // what reached the instance metadata service
+inline constexpr const char* repository_log_name = "repository.jsonl";  // what an upgrading guest fetched
 inline constexpr const char* qemu_log_name = "qemu.log";
 inline constexpr const char* report_name = "report.json";  // to_json() of the report
 

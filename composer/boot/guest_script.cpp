@@ -194,6 +194,50 @@ deploy_again() {
   reboot=yes
 }
 
+# What the remote verifies stays as the image has it.
+upgrade_from() {
+  sed -i "s|^url=.*|url=$1|" "/etc/ostree/remotes.d/$upgrade_remote.conf"
+  output=$(timeout 600 ostree admin upgrade 2>&1)
+  code=$?
+}
+
+deployments() { ostree admin status 2>/dev/null | grep -cE ' [0-9a-f]{64}\.[0-9]+'; }
+
+upgrade() {
+  number=0
+  while IFS= read -r address; do
+    number=$((number + 1))
+    upgrade_from "$address" </dev/null
+    fact refused "$number $code $(deployments) $(printf '%s' "$output" | tail -n 3 | tr '\r\n' '  ')"
+  done <refused
+  upgrade_from "$upgrade_url"
+  fact upgrade-exit $code
+  printf '%s\n' "$output" | tr '\r' '\n' | tail -n 5 | each_line 'fact upgrade-output'
+  reboot=yes
+}
+
+# To the other deployment. Before libostree 2023.6 there was no set-default.
+go_back() {
+  if ! output=$(ostree admin set-default 1 2>&1); then
+    previous=$(ostree admin status | grep -oE '[0-9a-f]{64}\.[0-9]+ \(rollback\)' | cut -d ' ' -f 1)
+    output=$(ostree admin deploy --os="$deploy_os" --origin-file="/ostree/deploy/$deploy_os/deploy/$previous.origin" \
+      "${previous%.*}" 2>&1)
+  fi
+  fact rollback-exit $?
+  printf '%s\n' "$output" | tail -n 5 | each_line 'fact rollback-output'
+  reboot=yes
+}
+
+change_system() {
+  if [ -z "$upgrade_url" ]; then
+    deploy_again
+  elif [ "$boot" = 1 ]; then
+    upgrade
+  elif [ "$boot" = 2 ]; then
+    go_back
+  fi
+}
+
 count_boots
 printf 'begin %s %s\n' "$boot" "$(uptime)"
 wait_for_system
@@ -207,7 +251,7 @@ reach_from_host
 run_ordinary_container
 wait_for_outside
 diagnose
-deploy_again
+change_system
 printf 'end %s %s\n' "$boot" "$(uptime)"
 [ -z "$reboot" ] || systemctl reboot
 )SH";

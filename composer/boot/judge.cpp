@@ -72,6 +72,7 @@ Check judge_registration(const BootTest& test, const Requests& requests) {
 // `ostree admin status` prints "* STATEROOT COMMIT.SERIAL" for the booted deployment, and its origin below it.
 Check judge_deployment(const BootTest& test, const GuestBoot& guest) {
   Verdict verdict("deployment");
+  const std::string& commit = test.upgrade && guest.number == 2 ? test.upgrade->commit : test.commit;
   const auto& status = guest.all("status");
   const auto booted =
       std::find_if(status.begin(), status.end(), [](const std::string& line) { return line.starts_with("* "); });
@@ -84,8 +85,8 @@ Check judge_deployment(const BootTest& test, const GuestBoot& guest) {
   const std::string origin = next == status.end() ? "no origin" : *next;
   verdict.expect(test.stateroot.empty() || booted->starts_with("* " + test.stateroot + " "),
                  fmt::format("booted '{}', expected stateroot '{}'", *booted, test.stateroot));
-  verdict.expect(test.commit.empty() || boost::algorithm::contains(*booted, " " + test.commit + "."),
-                 fmt::format("booted '{}', expected commit {}", *booted, test.commit));
+  verdict.expect(commit.empty() || boost::algorithm::contains(*booted, " " + commit + "."),
+                 fmt::format("booted '{}', expected commit {}", *booted, commit));
   verdict.expect(test.ref.empty() || origin.ends_with(": " + test.ref) || origin.ends_with(":" + test.ref),
                  fmt::format("'{}', expected refspec '{}'", origin, test.ref));
   return verdict.done(fmt::format("{}, {}", *booted, origin));
@@ -324,6 +325,43 @@ Check judge_deploying(const GuestBoot& guest) {
   return verdict.done("`ostree admin deploy` succeeded in the guest");
 }
 
+// "NUMBER EXIT-CODE DEPLOYMENTS OUTPUT", one for each repository that the host must not take.
+std::vector<Check> judge_refusals(const Upgrade& upgrade, const GuestBoot& guest) {
+  std::vector<Check> checks;
+  const auto& found = guest.all("refused");
+  for (std::size_t number = 1; number <= upgrade.refused.size(); ++number) {
+    Verdict verdict(fmt::format("refused-{}", number));
+    const std::string start = fmt::format("{} ", number);
+    const auto line =
+        std::find_if(found.begin(), found.end(), [&](const std::string& text) { return text.starts_with(start); });
+    const std::string outcome = line == found.end() ? "" : line->substr(start.size());
+    const std::string name = upgrade.refused[number - 1].string();
+    verdict.expect(!outcome.empty(), not_reported);
+    verdict.expect(
+        outcome.empty() || outcome.starts_with("1 1 "),
+        fmt::format("the host did not refuse to upgrade from '{}': exit code and deployments {}", name, outcome));
+    checks.push_back(
+        verdict.done(fmt::format("'{}': {}", name, outcome.substr(std::min<std::size_t>(4, outcome.size())))));
+  }
+  return checks;
+}
+
+Check judge_command(const GuestBoot& guest, const std::string& name, const std::string& found) {
+  Verdict verdict(name);
+  const std::string code = value_or(guest, name + "-exit");
+  verdict.expect(code == "0", fmt::format("exit code {}: {}", code, join(guest.all(name + "-output"), " | ")));
+  return verdict.done(found);
+}
+
+void judge_upgrade(const Upgrade& upgrade, const GuestBoot& guest, std::vector<Check>& checks) {
+  if (guest.number == 1) {
+    for (Check& check : judge_refusals(upgrade, guest)) checks.push_back(std::move(check));
+    checks.push_back(judge_command(guest, "upgrade", fmt::format("to what '{}' has", upgrade.repository.string())));
+  } else if (guest.number == 2) {
+    checks.push_back(judge_command(guest, "rollback", "the deployment before is the default again"));
+  }
+}
+
 }  // namespace
 
 std::optional<SeenRequest> find_registration(const std::vector<SeenRequest>& requests) {
@@ -352,7 +390,8 @@ std::vector<Check> judge(const BootTest& test, const GuestBoot& guest, const std
   if (test.task) checks.push_back(judge_task(test, guest.number, requests, outside));
   if (test.restart_control_plane && guest.number == 1) checks.push_back(judge_reconnection(requests, outside));
   if (test.second_deployment && guest.number == 1) checks.push_back(judge_deploying(guest));
-  if (guest.number >= 2) checks.push_back(judge_second_deployment(guest));
+  if (test.second_deployment && guest.number >= 2) checks.push_back(judge_second_deployment(guest));
+  if (test.upgrade) judge_upgrade(*test.upgrade, guest, checks);
   for (Check& check : judge_assertions(test, guest)) checks.push_back(std::move(check));
   return checks;
 }

@@ -35,7 +35,8 @@ std::string settings(const SeedContent& content) {
          setting("image", content.image) + setting("registers", content.expects_registration ? "yes" : "no") +
          setting("rules", content.network_rules ? "yes" : "no") + setting("public_key", public_key) +
          setting("url", content.control_plane_url) + setting("deploy_os", content.deploy_os) +
-         setting("deploy_rev", content.deploy_rev) + fmt::format("patience={}\n", content.patience.count());
+         setting("deploy_rev", content.deploy_rev) + setting("upgrade_remote", content.upgrade_remote) +
+         setting("upgrade_url", content.upgrade_url) + fmt::format("patience={}\n", content.patience.count());
 }
 
 std::string lines_of(const char* what, const std::vector<std::string>& texts) {
@@ -64,6 +65,7 @@ std::vector<File> own_files(const SeedContent& content) {
   return {{own("settings"), settings(content)},
           {own("directories"), lines_of("directory", content.directories)},
           {own("assertions"), lines_of("assertion", content.assertions)},
+          {own("refused"), lines_of("address", content.refused_urls)},
           {own("describe"), guest_script},
           {fmt::format("/etc/systemd/system/{}", guest_unit_name), guest_unit}};
 }

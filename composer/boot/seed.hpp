@@ -25,6 +25,9 @@ struct SeedContent {
   std::string image;      // empty: no ordinary container is run
   std::string deploy_os;  // with deploy_rev: deploy that again, with second_deployment_karg, and reboot
   std::string deploy_rev;
+  std::string upgrade_remote;  // with deploy_os: upgrade from upgrade_url, reboot, go back, reboot
+  std::string upgrade_url;
+  std::vector<std::string> refused_urls;  // first try these
   std::chrono::seconds patience{200};  // uptime to wait for what ought to come, where the control plane does not answer
 };
 

@@ -109,6 +109,11 @@ milliseconds starved_for(pid_t process) {
   return duration_cast<milliseconds>(std::chrono::nanoseconds(most_ns));
 }
 
+unsigned boots_of(const BootTest& test) {
+  if (test.upgrade) return 3;
+  return test.second_deployment ? 2 : 1;
+}
+
 std::chrono::seconds patience_of(const BootTest& test) { return test.timeout * 2 / 3; }
 
 Watch::Watch(const BootTest& test, Child& qemu, ControlPlane& control_plane, const OutsidePorts& ports, Events& events)
@@ -122,7 +127,7 @@ Watch::Watch(const BootTest& test, Child& qemu, ControlPlane& control_plane, con
 
 void Watch::run(BootReport& report) {
   std::optional<std::string> failure;
-  const unsigned boots = test_.second_deployment ? 2 : 1;
+  const unsigned boots = boots_of(test_);
   for (number_ = 1; number_ <= boots && !failure; ++number_) {
     started_ = steady_clock::now();
     starved_at_start_ = starved_for(qemu_.pid());
@@ -136,7 +141,7 @@ void Watch::run(BootReport& report) {
     if (described_.complete) run.checks = judge(test_, described_, requests(), outside_.findings());
     // What one check found explains more than that the boot as a whole took too long.
     if (const auto failed = failed_checks(run.checks)) failure = failed;
-    if (failure && number_ > 1) *failure += " (after the second deployment's boot)";
+    if (failure && number_ > 1) *failure += fmt::format(" (in boot {} of {})", number_, boots);
   }
   report.passed = !failure;
   if (report.passed) return;

@@ -31,6 +31,9 @@ class Follower {
 // zero where the kernel does not tell.
 std::chrono::milliseconds starved_for(pid_t process);
 
+// How often the guest boots when all goes well.
+unsigned boots_of(const BootTest& test);
+
 // The part of the time limit after which a guest should no longer wait for its agent but say what is wrong.
 std::chrono::seconds patience_of(const BootTest& test);
 

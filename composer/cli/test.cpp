@@ -29,6 +29,8 @@ struct TestOptions {
   std::string user_data = "cloud-config";
   bool restart_control_plane = false;
   fs::path junit;
+  fs::path upgrade_from;
+  std::vector<fs::path> refuse_from;
 };
 
 // One RECIPE or IMAGE, and where its logs go.
@@ -73,6 +75,25 @@ void add_assertions(boot::BootTest& test, const recipe::Test& wanted) {
   if (wanted.task) add_task(test, *wanted.task);
 }
 
+// The recipe says of which remote and ref.
+void add_upgrade(boot::BootTest& test, const TestOptions& options, const recipe::Recipe& recipe) {
+  if (options.upgrade_from.empty()) return;
+  if (!recipe.publish.ostree) {
+    throw Error(ErrorKind::input, fmt::format("hosts of '{}' upgrade from nowhere", recipe.file.string()),
+                "--upgrade-from needs [publish.ostree] in the recipe");
+  }
+  const auto commit = ostree::Repository::open(fs::absolute(options.upgrade_from)).resolve(recipe.ref);
+  if (!commit || *commit == test.commit) {
+    throw Error(ErrorKind::input,
+                fmt::format("'{}' has no other version of '{}' than the one that is tested",
+                            options.upgrade_from.string(), recipe.ref),
+                "publish the version to upgrade to first");
+  }
+  boot::Upgrade upgrade{recipe.publish.ostree->remote, fs::absolute(options.upgrade_from), *commit, {}};
+  for (const fs::path& folder : options.refuse_from) upgrade.refused.push_back(fs::absolute(folder));
+  test.upgrade = std::move(upgrade);
+}
+
 // Builds what is not built yet, and tests exactly that.
 boot::BootTest test_of_recipe(const TestOptions& options, const Target& target, const Common& common, Events& events) {
   const recipe::Recipe recipe = recipe::load(target.path);
@@ -87,11 +108,12 @@ boot::BootTest test_of_recipe(const TestOptions& options, const Target& target, 
   test.disk = built.disks.front().path;
   test.format = built.disks.front().format;
   test.commit = built.commit;
-  test.ref = built.ref;
+  test.ref = recipe.publish.ostree ? recipe.publish.ostree->remote + ":" + built.ref : built.ref;
   test.stateroot = recipe.disk.stateroot;
   expect_agents(test, recipe.agents, ostree::Tree(workspace.repository(), built.layers.front().commit));
   if (!test.expects_registration) test.restart_control_plane = false;
   add_assertions(test, recipe.test);
+  add_upgrade(test, options, recipe);
   for (const auto& volume : recipe.disk.volumes) {
     test.volumes.push_back({volume.device.substr(volume.device.rfind('/') + 1), volume.size_bytes});
   }
@@ -99,6 +121,10 @@ boot::BootTest test_of_recipe(const TestOptions& options, const Target& target, 
 }
 
 boot::BootTest test_of_image(const TestOptions& options, const Target& target) {
+  if (!options.upgrade_from.empty()) {
+    throw Error(ErrorKind::input, fmt::format("'{}' is no recipe", target.path.string()),
+                "--upgrade-from works with a recipe, which names remote and ref");
+  }
   boot::BootTest test = common_part(options, target);
   test.disk = target.path;
   test.format = target.path.extension() == ".qcow2" ? "qcow2" : "raw";
@@ -230,6 +256,14 @@ Action add_test(CLI::App& command) {
                    "Stop the control plane and start it again: the agent has to come back");
   command.add_flag("--second-deployment", options->second_deployment,
                    "Then deploy once more in the guest, reboot, and wait again");
+  CLI::Option* upgrade = command.add_option(
+      "--upgrade-from", options->upgrade_from,
+      "Then upgrade from this published repository (a folder), reboot, wait again, go back, reboot, and wait again");
+  command
+      .add_option("--refuse-upgrade-from", options->refuse_from,
+                  "Before that the host must refuse to upgrade from this repository (may be repeated)")
+      ->needs(upgrade)
+      ->allow_extra_args(false);
   command.add_option("--timeout", options->timeout_s, "Seconds for each boot")->capture_default_str();
   command.add_option(
       "--logs", options->logs,

@@ -54,6 +54,16 @@ TEST_CASE("a test that cannot be run is refused before anything starts") {
     setting.test.second_deployment = true;
     setting.refused("commit or the ref");
   }
+  SECTION("an upgrade beside a second deployment") {
+    setting.test.second_deployment = true;
+    setting.test.ref = "demo/x86_64";
+    setting.test.upgrade = Upgrade{"hosts", setting.test.disk.parent_path(), std::string(64, 'e'), {}};
+    setting.refused("choose one");
+  }
+  SECTION("an upgrade from nowhere") {
+    setting.test.upgrade = Upgrade();
+    setting.refused("name of the host's remote");
+  }
   SECTION("a disk smaller than its image") {
     setting.test.disk_size_bytes = 512 * 1024;
     setting.refused("cannot hold the image");

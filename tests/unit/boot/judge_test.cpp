@@ -94,12 +94,16 @@ TEST_CASE("a guest that reports nothing passes no check") {
   test.task = Task();
   test.restart_control_plane = test.network_rules = test.blocks_metadata = true;
   test.assertions = {command_succeeds("true")};
-  for (const unsigned boot : {1U, 2U}) {
-    GuestBoot silent;
-    silent.number = boot;
-    for (const Check& check : judge(test, silent, {}, {})) {
-      INFO(check.name << ": " << check.detail);
-      CHECK_FALSE(check.passed);
+  BootTest upgrading = expectations();
+  upgrading.upgrade = Upgrade{"hosts", "/srv/repo", commit, {"/srv/tampered"}};
+  for (const BootTest& one : {test, upgrading}) {
+    for (const unsigned boot : {1U, 2U}) {
+      GuestBoot silent;
+      silent.number = boot;
+      for (const Check& check : judge(one, silent, {}, {})) {
+        INFO(check.name << ": " << check.detail);
+        CHECK_FALSE(check.passed);
+      }
     }
   }
 }
@@ -216,6 +220,35 @@ TEST_CASE("a second deployment that could not be made says why") {
   guest.facts["deploy-output"] = {"error: No space left on device"};
   const Check check = check_of("deploy", test, guest, good_requests());
   CHECK(check.detail == "`ostree admin deploy`: exit code 1: error: No space left on device");
+}
+
+TEST_CASE("an upgrade is judged by what was refused, what was taken, and what is booted then") {
+  BootTest test = expectations();
+  const std::string next(64, 'e');
+  test.upgrade = Upgrade{"hosts", "/srv/repo", next, {"/srv/tampered", "/srv/foreign"}};
+  GuestBoot guest = good_guest();
+  guest.facts["refused"] = {"1 1 1 error: corrupted", "2 1 1 error: GPG: no signature"};
+  guest.facts["upgrade-exit"] = {"0"};
+  CHECK(check_of("refused-1", test, guest, good_requests()).detail == "'/srv/tampered': error: corrupted");
+  CHECK(check_of("refused-2", test, guest, good_requests()).passed);
+  CHECK(check_of("upgrade", test, guest, good_requests()).passed);
+  // Taken, or refused only after a deployment was made of it.
+  for (const char* outcome : {"2 0 2 ", "2 1 2 error: late"}) {
+    guest.facts["refused"][1] = outcome;
+    CHECK_FALSE(check_of("refused-2", test, guest, good_requests()).passed);
+  }
+  guest.facts["upgrade-exit"] = {"1"};
+  guest.facts["upgrade-output"] = {"error: No space left on device"};
+  CHECK(check_of("upgrade", test, guest, good_requests()).detail == "exit code 1: error: No space left on device");
+
+  guest.facts["rollback-exit"] = {"0"};
+  guest.number = 2;
+  CHECK(check_of("rollback", test, guest, good_requests()).passed);
+  CHECK_FALSE(check_of("deployment", test, guest, good_requests()).passed);
+  guest.facts["status"] = {"* demo " + next + ".0", "origin refspec: hosts:" + test.ref};
+  CHECK(check_of("deployment", test, guest, good_requests()).passed);
+  guest.number = 3;
+  CHECK_FALSE(check_of("deployment", test, guest, good_requests()).passed);
 }
 
 TEST_CASE("another datasource than the one that was offered, or a key that is not authorized, fails") {

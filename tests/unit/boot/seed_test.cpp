@@ -51,6 +51,8 @@ write_files:
     url='http://10.0.2.100:8080'
     deploy_os='demo'
     deploy_rev='debian-atomic/12/x86_64/ecs'
+    upgrade_remote=''
+    upgrade_url=''
     patience=100
 - path: /etc/atomic-compose-boot-test/directories
   content: |2
@@ -59,6 +61,8 @@ write_files:
 - path: /etc/atomic-compose-boot-test/assertions
   content: |2
     test -e '/etc/ecs'
+- path: /etc/atomic-compose-boot-test/refused
+  content: |2
 - path: /etc/atomic-compose-boot-test/describe
   content: |2
     #!/bin/bash
@@ -128,6 +132,16 @@ TEST_CASE("a shell reads a quoted text as it was") {
   CHECK(shell_quoted("it's $HOME") == "'it'\\''s $HOME'");
   const std::string nasty = R"(a'b"c $(d) `e` \ *)";
   CHECK(run_checked({"sh", "-c", "printf %s " + shell_quoted(nasty)}) == nasty);
+}
+
+TEST_CASE("where to upgrade from, and where not, is in files of their own") {
+  SeedContent upgrading = content();
+  upgrading.upgrade_remote = "hosts";
+  upgrading.upgrade_url = "http://10.0.2.101/0";
+  upgrading.refused_urls = {"http://10.0.2.101/1", "http://10.0.2.101/2"};
+  const std::string data = user_data(upgrading);
+  CHECK(data.find("    upgrade_remote='hosts'\n    upgrade_url='http://10.0.2.101/0'\n") != std::string::npos);
+  CHECK(data.find("/refused\n  content: |2\n    http://10.0.2.101/1\n    http://10.0.2.101/2\n") != std::string::npos);
 }
 
 TEST_CASE("the guest's script is one that bash can read") {
