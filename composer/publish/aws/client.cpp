@@ -44,6 +44,12 @@ std::string hash_of(const Call& call) {
 // What kept a try from its end, as far as deadlines tell it apart.
 enum class Client::Trouble { none, unconnected, not_visible, other };
 
+// What a try was signed with.
+struct Client::Signature {
+  Credentials credentials;
+  std::int64_t clock_offset_s = 0;
+};
+
 // How a call has gone so far.
 struct Client::Progress {
   std::chrono::steady_clock::time_point start;
@@ -61,13 +67,13 @@ HttpResponse Client::call(const Call& call) {
   const std::string payload_hash = hash_of(call);
   Progress progress{settings_.timing.steady_now()};
   while (true) {
-    const Credentials credentials = settings_.credentials->get();
+    Signature signature;
     try {
-      HttpResponse response = try_once(call, sign_request(call, endpoint, credentials, payload_hash), progress);
+      HttpResponse response = try_once(call, endpoint, payload_hash, signature, progress);
       if (response.status < 300) return response;
       const ServiceError error(read_refusal(call.service, call.operation, settings_.region, response),
-                               credentials.source);
-      if (!may_try_again(call, error, response, credentials, progress)) throw error;
+                               signature.credentials.source);
+      if (!may_try_again(call, error, response, signature, progress)) throw error;
     } catch (const TransportError& error) {
       if (!may_try_again(error, progress)) throw;
     }
@@ -75,13 +81,12 @@ HttpResponse Client::call(const Call& call) {
   }
 }
 
-HttpResponse Client::try_once(const Call& call, const HttpRequest& request, Progress& progress) {
-  std::optional<Window::Place> place;
-  if (call.window != nullptr) {
-    const auto before = settings_.timing.steady_now();
-    place.emplace(call.window->enter(*settings_.cancel));
-    progress.start += settings_.timing.steady_now() - before;  // the queue is not the service's fault
-  }
+HttpResponse Client::try_once(const Call& call, const Endpoint& endpoint, const std::string& payload_hash,
+                              Signature& signature, Progress& progress) {
+  std::optional<Window::Place> place = take_place(call, progress);
+  // Only now, as a signature is good for minutes and the wait may have been longer.
+  signature = {settings_.credentials->get(), clock_offset_s_.load(std::memory_order_relaxed)};
+  const HttpRequest request = sign_request(call, endpoint, signature, payload_hash);
   requests_.fetch_add(1, std::memory_order_relaxed);
   bytes_sent_.fetch_add(call.body.size(), std::memory_order_relaxed);
   try {
@@ -99,7 +104,18 @@ HttpResponse Client::try_once(const Call& call, const HttpRequest& request, Prog
   }
 }
 
-HttpRequest Client::sign_request(const Call& call, const Endpoint& endpoint, const Credentials& credentials,
+// The wait is not the service's fault: deadlines move on by it.
+std::optional<Window::Place> Client::take_place(const Call& call, Progress& progress) {
+  if (call.window == nullptr) return std::nullopt;
+  const auto before = settings_.timing.steady_now();
+  std::optional<Window::Place> place(call.window->enter(*settings_.cancel));
+  const auto waited = settings_.timing.steady_now() - before;
+  progress.start += waited;
+  progress.trouble_since += waited;
+  return place;
+}
+
+HttpRequest Client::sign_request(const Call& call, const Endpoint& endpoint, const Signature& signature,
                                  const std::string& payload_hash) const {
   const std::string authority = call.host.empty() ? endpoint.authority : call.host;
   const std::string path = endpoint.base_path + call.path;
@@ -107,8 +123,8 @@ HttpRequest Client::sign_request(const Call& call, const Endpoint& endpoint, con
   Headers headers = call.headers;
   headers.emplace_back("Host", authority);
   const SigningScope scope{settings_.region, std::string(name_of(call.service)), call.service == Service::s3};
-  const Time now = settings_.timing.now() + std::chrono::seconds(clock_offset_s_.load(std::memory_order_relaxed));
-  const Headers added = sign({call.method, path, query, headers, payload_hash}, credentials, scope, now);
+  const Time now = settings_.timing.now() + std::chrono::seconds(signature.clock_offset_s);
+  const Headers added = sign({call.method, path, query, headers, payload_hash}, signature.credentials, scope, now);
   headers.insert(headers.end(), added.begin(), added.end());
   const std::string url =
       fmt::format("{}://{}{}{}{}", endpoint.scheme, authority, path, query.empty() ? "" : "?", query);
@@ -118,14 +134,14 @@ HttpRequest Client::sign_request(const Call& call, const Endpoint& endpoint, con
 }
 
 bool Client::may_try_again(const Call& call, const ServiceError& error, const HttpResponse& response,
-                           const Credentials& credentials, Progress& progress) {
-  if (may_be_skew(error) && !progress.has_corrected_clock && corrects_clock(response)) {
+                           const Signature& signature, Progress& progress) {
+  if (may_be_skew(error) && !progress.has_corrected_clock && corrects_clock(response, signature)) {
     progress.has_corrected_clock = true;
     return true;
   }
   if (error.error_class() == ErrorClass::expired && !progress.has_renewed_credentials) {
     progress.has_renewed_credentials = true;
-    settings_.credentials->reject(credentials);
+    settings_.credentials->reject(signature.credentials);
     return true;
   }
   if (error.error_class() == ErrorClass::throttle || error.error_class() == ErrorClass::transient) {
@@ -171,13 +187,13 @@ bool Client::pause(Trouble trouble, Milliseconds limit, Progress& progress) {
   return true;
 }
 
-bool Client::corrects_clock(const HttpResponse& response) {
+// Compares with the clock that signed: another thread may have corrected it meanwhile.
+bool Client::corrects_clock(const HttpResponse& response, const Signature& signature) {
   const auto theirs = parse_http_date(response.header("date").value_or(""));
   if (!theirs) return false;
-  const auto ours = settings_.timing.now();
-  const std::int64_t offset_s = std::chrono::duration_cast<std::chrono::seconds>(*theirs - ours).count();
-  const std::int64_t known_s = clock_offset_s_.load(std::memory_order_relaxed);
-  if (std::abs(offset_s - known_s) < tolerated_skew_s) return false;
+  const std::int64_t offset_s =
+      std::chrono::duration_cast<std::chrono::seconds>(*theirs - settings_.timing.now()).count();
+  if (std::abs(offset_s - signature.clock_offset_s) < tolerated_skew_s) return false;
   clock_offset_s_.store(offset_s, std::memory_order_relaxed);
   return true;
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -84,14 +85,17 @@ class Client {
  private:
   enum class Trouble;
   struct Progress;
-  HttpRequest sign_request(const Call& call, const Endpoint& endpoint, const Credentials& credentials,
+  struct Signature;
+  HttpResponse try_once(const Call& call, const Endpoint& endpoint, const std::string& payload_hash,
+                        Signature& signature, Progress& progress);
+  std::optional<Window::Place> take_place(const Call& call, Progress& progress);
+  HttpRequest sign_request(const Call& call, const Endpoint& endpoint, const Signature& signature,
                            const std::string& payload_hash) const;
-  HttpResponse try_once(const Call& call, const HttpRequest& request, Progress& progress);
   bool may_try_again(const Call& call, const ServiceError& error, const HttpResponse& response,
-                     const Credentials& credentials, Progress& progress);
+                     const Signature& signature, Progress& progress);
   bool may_try_again(const TransportError& error, Progress& progress);
   bool pause(Trouble trouble, std::chrono::milliseconds limit, Progress& progress);
-  bool corrects_clock(const HttpResponse& response);
+  bool corrects_clock(const HttpResponse& response, const Signature& signature);
 
   ClientSettings settings_;
   std::atomic<std::int64_t> clock_offset_s_{0};

@@ -1,6 +1,7 @@
 #include "publish/aws/client.hpp"
 
 #include <atomic>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -194,6 +195,33 @@ TEST_CASE("a clock that is wrong is allowed for from then on") {
     CHECK(region.transport.requests().size() == 3);
     CHECK(region.time.slept().empty());
   }
+}
+
+TEST_CASE("a request that was under way when another one corrected the clock is tried again") {
+  ScriptedRegion* self = nullptr;
+  std::atomic<bool> is_first{true};
+  ScriptedRegion region([&](const SentRequest& request) {
+    if (is_first.exchange(false)) self->client.call(describe());
+    return request.header("X-Amz-Date").starts_with("20240506T09")
+               ? reply(200, "{}")
+               : refusal(403, "RequestTimeTooSkewed", "Mon, 06 May 2024 09:08:30 GMT");
+  });
+  self = &region;
+  region.client.call(describe());
+  CHECK(region.transport.requests().size() == 4);
+}
+
+TEST_CASE("a request that waited for its place is signed after the wait") {
+  ScriptedRegion region(after(0, {}));
+  Window window({1, 1, 1});
+  auto place = window.enter(region.cancel);
+  Call call = describe();
+  call.window = &window;
+  std::thread caller([&] { region.client.call(call); });
+  region.time.pass(std::chrono::minutes(20));
+  place.leave(Window::Outcome::done);
+  caller.join();
+  CHECK(region.transport.requests().at(0).header("X-Amz-Date") == "20240506T072809Z");
 }
 
 TEST_CASE("a signature that is wrong at the right time is refused at once") {
