@@ -3,6 +3,7 @@
 #include <array>
 #include <csignal>
 #include <future>
+#include <utility>
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
