@@ -182,6 +182,18 @@ std::vector<Snapshot> History::unfinished(const Place& place, const std::string&
   return result;
 }
 
+std::vector<Snapshot> History::unregistered(const Place& place, const std::string& but_image) const {
+  std::vector<Snapshot> result;
+  std::copy_if(snapshots.begin(), snapshots.end(), std::back_inserter(result), [&](const Snapshot& snapshot) {
+    const bool is_registered = std::any_of(publications.begin(), publications.end(), [&](const Publication& known) {
+      return known.place == place && known.snapshot == snapshot.id;
+    });
+    return snapshot.state == SnapshotState::completed && !snapshot.retired && !is_registered &&
+           snapshot.place == place && snapshot.image != but_image;
+  });
+  return result;
+}
+
 const Publication* History::publication_of(const Place& place, const std::string& image) const {
   return last_of(publications, [&](const Publication& publication) {
     return publication.place == place && publication.image == image && !publication.retired;

@@ -91,6 +91,8 @@ struct History {
   const ImageBlocks* blocks_of(const std::string& snapshot_id) const;
   // Unfinished ones of other images.
   std::vector<Snapshot> unfinished(const Place& place, const std::string& but_image) const;
+  // Completed ones of other images that no image was registered of.
+  std::vector<Snapshot> unregistered(const Place& place, const std::string& but_image) const;
   // The latest one that is not retired.
   const Publication* publication_of(const Place& place, const std::string& image) const;
   // Whether `ami` was registered after `than`; false when either is not known or retired.

@@ -56,6 +56,7 @@ std::string remembered_image(const Region& region, const std::string& snapshot_i
   }
   if (known != nullptr) region.note(fmt::format("image {} is gone: registering it again", known->ami));
   const std::string ami = register_or_adopt(region, snapshot_id);
+  if (known != nullptr && known->ami == ami) return ami;  // it was only not seen
   region.remember("registered", {{"snapshot", snapshot_id},
                                  {"ami", ami},
                                  {"ami-name", image_name(region.wanted(), region.subject)},

@@ -57,10 +57,15 @@ aws::LaunchTemplate launch_template(const Region& region, const std::string& id_
               "make it first, or take it out of [publish.aws.launch-templates]");
 }
 
-aws::LaunchTemplateVersion new_version(const Region& region, const std::string& template_id, const std::string& ami) {
+// The template's version of this image, made if need be; nothing where its latest version has a later image.
+std::optional<aws::LaunchTemplateVersion> version_of(const Region& region, const std::string& template_id,
+                                                     const std::string& ami) {
   aws::Ec2 ec2(region.client);
   for (const auto& version : ec2.launch_template_versions(template_id, {"$Latest"})) {
     if (version.image_id == ami) return version;
+    if (!region.ledger.history().is_later(region.place, version.image_id, ami)) continue;
+    region.note(fmt::format("launch template {} has {}, a later image: left so", template_id, version.image_id));
+    return std::nullopt;
   }
   aws::NewLaunchTemplateVersion request;
   request.template_id = template_id;
@@ -73,14 +78,13 @@ aws::LaunchTemplateVersion new_version(const Region& region, const std::string& 
 
 void roll(const Region& region, const std::string& ami, const std::string& id_or_name) {
   const aws::LaunchTemplate used = launch_template(region, id_or_name);
-  const aws::LaunchTemplateVersion version = new_version(region, used.id, ami);
-  if (region.wanted().launch_template_default && !version.is_default) {
-    aws::Ec2(region.client).set_default_launch_template_version(used.id, version.number);
+  if (publication(region, ami).rolled.contains(used.id)) return;  // what became of it since is not ours to undo
+  const auto version = version_of(region, used.id, ami);
+  if (!version) return;
+  if (region.wanted().launch_template_default && !version->is_default) {
+    aws::Ec2(region.client).set_default_launch_template_version(used.id, version->number);
   }
-  const std::string number = std::to_string(version.number);
-  const auto known = publication(region, ami).rolled;
-  if (const auto found = known.find(used.id); found != known.end() && found->second == number) return;
-  region.remember("rolled", {{"ami", ami}, {"template", used.id}, {"version", number}});
+  region.remember("rolled", {{"ami", ami}, {"template", used.id}, {"version", std::to_string(version->number)}});
 }
 
 void put_parameter(const Region& region, const std::string& name, const std::string& ami,

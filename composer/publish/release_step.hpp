@@ -15,8 +15,8 @@ void check_launch_template(const Region& region);
 // Idempotent.
 void release(const Region& region, const std::string& ami, const std::string& snapshot_id);
 
-// The launch template's new version, then the parameters. Idempotent. A parameter that has a later image of this ledger
-// stays as it is, which is said. Returns the parameters that have this one.
+// The launch template's new version, made once, then the parameters. Idempotent. A launch template or parameter that
+// has a later image of this ledger stays as it is, which is said. Returns the parameters that have this one.
 std::vector<std::string> announce(const Region& region, const std::string& ami);
 
 // Sets one parameter to the image and waits until it can be read so.

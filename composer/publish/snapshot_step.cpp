@@ -15,7 +15,7 @@ namespace compose::publish {
 namespace {
 
 constexpr unsigned most_attempts = 3;  // in one run
-constexpr std::chrono::minutes longest_until_visible{2};
+constexpr const char* start_tag = "atomic-compose:start";
 
 // The same for the same attempt, so that a start whose answer was lost is not made twice.
 std::string client_token(const Region& region, const Snapshot& attempt) {
@@ -29,8 +29,9 @@ aws::StartSnapshot start_request(const Region& region, const Snapshot& attempt) 
   request.volume_size_gib = volume_gib(region.subject.blocks.size_bytes);
   request.parent_snapshot_id = attempt.parent;
   request.description = fmt::format("{} {}", region.subject.name, region.subject.version);
-  request.tags = tags_of(region.wanted(), region.subject);
   request.client_token = client_token(region, attempt);
+  request.tags = tags_of(region.wanted(), region.subject);
+  request.tags[start_tag] = request.client_token;
   if (region.wanted().encrypted && attempt.parent.empty()) {  // else it is as its parent is
     request.encrypted = true;
     request.kms_key_arn = region.wanted().kms_key.value_or("");
@@ -57,9 +58,21 @@ Fate patient_fate_of(const Region& region, const std::string& id) {
   return fate;
 }
 
+// Of one that is begun for all that the ledger knows: it is there when the publisher was killed before the answer.
+void delete_started(const Region& region, const Snapshot& attempt) {
+  aws::Ec2 ec2(region.client);
+  for (const auto& started : ec2.own_snapshots_with_tags({{start_tag, client_token(region, attempt)}})) {
+    ec2.delete_snapshot(started.snapshot_id);
+  }
+}
+
 void abandon(const Region& region, const Snapshot& snapshot, const std::string& reason) {
   region.note(fmt::format("{}: {}", snapshot.id.empty() ? "a snapshot" : snapshot.id, reason));
-  if (!snapshot.id.empty()) aws::Ec2(region.client).delete_snapshot(snapshot.id);
+  if (snapshot.id.empty()) {
+    delete_started(region, snapshot);
+  } else {
+    aws::Ec2(region.client).delete_snapshot(snapshot.id);
+  }
   region.ledger.append({"abandoned",
                         {{"account", snapshot.place.account},
                          {"region", snapshot.place.region},
@@ -67,6 +80,37 @@ void abandon(const Region& region, const Snapshot& snapshot, const std::string& 
                          {"snapshot", snapshot.id},
                          {"attempt", std::to_string(snapshot.attempt)},
                          {"reason", reason}}});
+}
+
+// The image that was registered of another image's snapshot when the publisher was killed before it could remember
+// that.
+std::optional<aws::Image> unremembered_image(const Region& region, const Snapshot& other) {
+  for (const aws::Image& image :
+       aws::Ec2(region.client).own_images_with_tags({{"atomic-compose:image", other.image}})) {
+    for (const aws::BlockDevice& device : image.block_devices) {
+      if (device.snapshot_id == other.id) return image;
+    }
+  }
+  return std::nullopt;
+}
+
+// They never became images, and will not now. Not before this image is complete, which may build on one of them.
+void abandon_unregistered(const Region& region) {
+  for (const Snapshot& other : region.ledger.history().unregistered(region.place, region.subject.digest)) {
+    const auto image = unremembered_image(region, other);
+    if (!image) {
+      abandon(region, other, "never became an image, and another is published instead: deleted");
+      continue;
+    }
+    region.ledger.append({"registered",
+                          {{"account", other.place.account},
+                           {"region", other.place.region},
+                           {"image", other.image},
+                           {"snapshot", other.id},
+                           {"ami", image->image_id},
+                           {"ami-name", image->name},
+                           {"deprecate-at", ""}}});
+  }
 }
 
 // Nobody will ever complete them.
@@ -108,10 +152,14 @@ void start(const Region& region, Snapshot& attempt) {
                   {{"snapshot", attempt.id}, {"parent", attempt.parent}, {"attempt", std::to_string(attempt.attempt)}});
 }
 
+std::span<const unsigned char> zeros() {
+  static const std::vector<unsigned char> block(disk::snapshot_block_bytes);
+  return block;
+}
+
 void send_block(const Region& region, aws::Ebs& ebs, const BlockReader& reader, const std::string& snapshot,
                 const Block& block) {
-  static const std::vector<unsigned char> zeros(disk::snapshot_block_bytes);
-  std::span<const unsigned char> data = zeros;
+  std::span<const unsigned char> data = zeros();
   if (block.sha256 != zero_block()) {
     data = reader.read(block.index);
     if (Sha256().update(data).finish() != block.sha256) {
@@ -146,13 +194,29 @@ std::uint64_t send_blocks(const Region& region, const Snapshot& attempt, const s
   return missing.size();
 }
 
-// A completion whose answer was lost is refused the second time: then the state tells.
-void complete(const Region& region, const std::string& id, const std::vector<Block>& blocks) {
+bool is_refusal(const aws::ServiceError& error) {
+  return error.code() == "ConflictException" || error.code() == "ValidationException";
+}
+
+bool takes_blocks(const Region& region, const std::string& id) {
+  try {
+    aws::Ebs(region.client).put_snapshot_block(id, 0, zeros(), zero_block());
+    return true;
+  } catch (const aws::ServiceError& error) {
+    if (!is_refusal(error)) throw;
+    return false;
+  }
+}
+
+// False when the service has other blocks than the ledger says; then the snapshot is spoiled. A completion whose answer
+// was lost is refused the second time as well, but what is completed takes no more blocks.
+bool complete(const Region& region, const std::string& id, const std::vector<Block>& blocks) {
   try {
     aws::Ebs(region.client).complete_snapshot(id, blocks.size(), linear_checksum(blocks));
+    return true;
   } catch (const aws::ServiceError& error) {
-    if (error.code() != "ConflictException" && error.code() != "ValidationException") throw;
-    if (fate_of(region, id) != Fate::completed) throw;
+    if (!is_refusal(error)) throw;
+    return !takes_blocks(region, id);
   }
 }
 
@@ -167,13 +231,27 @@ void wait_until_completed(const Region& region, const std::string& id) {
            });
 }
 
+// One that an earlier run was about to start, and perhaps did. False when it cannot be any more: the recipe says other
+// things of it now, or its parent is gone.
+bool start_again(const Region& region, Snapshot& attempt) {
+  try {
+    start(region, attempt);
+    return true;
+  } catch (const aws::ServiceError& error) {
+    if (!is_refusal(error) && error.error_class() != aws::ErrorClass::not_visible_yet) throw;
+    abandon(region, attempt, fmt::format("begun by an earlier run, cannot be started now ({})", error.code()));
+    return false;
+  }
+}
+
 // Nothing: what the ledger has turned out to be lost, so begin again.
 std::optional<SnapshotOutcome> try_snapshot(const Region& region) {
   const History history = region.ledger.history();
   SnapshotOutcome outcome;
   const Snapshot* known = history.snapshot_of(region.place, region.subject.digest);
   Snapshot attempt = known != nullptr ? *known : begin(region, outcome.why_full);
-  if (attempt.state == SnapshotState::intended) start(region, attempt);
+  if (known == nullptr) start(region, attempt);
+  if (attempt.state == SnapshotState::intended && !start_again(region, attempt)) return std::nullopt;
   const Fate fate = known != nullptr ? patient_fate_of(region, attempt.id) : Fate::pending;
   if (fate == Fate::lost) {
     abandon(region, attempt, "is gone, or has failed: beginning again");
@@ -186,7 +264,10 @@ std::optional<SnapshotOutcome> try_snapshot(const Region& region) {
   if (attempt.state == SnapshotState::completed) return outcome;
   if (fate == Fate::pending) {
     outcome.sent = send_blocks(region, attempt, blocks);
-    complete(region, attempt.id, blocks);
+    if (!complete(region, attempt.id, blocks)) {
+      abandon(region, attempt, "has other blocks than the ledger says: beginning again");
+      return std::nullopt;
+    }
     wait_until_completed(region, attempt.id);
   }
   region.remember("completed", {{"snapshot", attempt.id}});
@@ -211,7 +292,10 @@ const Snapshot* usable_parent(const History& history, const Place& place, const 
 SnapshotOutcome ensure_snapshot(const Region& region) {
   abandon_others(region);
   for (unsigned attempt = 0; attempt < most_attempts; ++attempt) {
-    if (const auto outcome = try_snapshot(region)) return *outcome;
+    const auto outcome = try_snapshot(region);
+    if (!outcome) continue;
+    abandon_unregistered(region);
+    return *outcome;
   }
   throw Error(ErrorKind::failed, fmt::format("the snapshots in {} get lost again and again", region.place.region),
               "look at the account's snapshots there: something deletes them");

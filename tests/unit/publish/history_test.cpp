@@ -46,6 +46,19 @@ struct Story {
   }
 };
 
+TEST_CASE("completed snapshots that no image was registered of are known, until they are abandoned") {
+  Story story;
+  story.image("one", "1").image("two", "2").image("three", "3");
+  story.release(kFrankfurt, "one", "snap-f1", "ami-f1");
+  story.upload(kFrankfurt, "two", "snap-f2", "1").at(kFrankfurt, "two", "completed", {{"snapshot", "snap-f2"}});
+  REQUIRE(story.history.unregistered(kFrankfurt, "three").size() == 1);
+  CHECK(story.history.unregistered(kFrankfurt, "three").front().id == "snap-f2");
+  CHECK(story.history.unregistered(kFrankfurt, "two").empty());
+  CHECK(story.history.unregistered(kVirginia, "three").empty());
+  story.at(kFrankfurt, "two", "abandoned", {{"snapshot", "snap-f2"}, {"attempt", "1"}, {"reason", "unused"}});
+  CHECK(story.history.unregistered(kFrankfurt, "three").empty());
+}
+
 TEST_CASE("the next snapshot builds on the last completed one of its own account and region") {
   Story story;
   story.image("one", "1").image("two", "2").image("three", "3");
