@@ -32,7 +32,7 @@ sys.dont_write_bytecode = True
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TESTS, 'support', 'aws-endpoint'))
 
-from endpoint.blocks import BLOCK_SIZE, holders
+from endpoint.blocks import BLOCK_SIZE, holders, layers
 from endpoint.dispatch import Endpoint
 from endpoint.http import Delivery, Server
 from endpoint.services.ec2.images import refresh_image
@@ -462,7 +462,8 @@ team = "{version.team}"
         if name == TEMPLATE_REGION:
             self._check_template(region, images)
         if len(images) == 2:
-            expect(region.snapshots[used[1]].parent == used[0], f'{used[1]} does not build on {used[0]}')
+            ancestors = [layer.id for layer in layers(region, region.snapshots[used[1]])]
+            expect(used[0] in ancestors, f'{used[1]} does not build on {used[0]}, but on {ancestors}')
 
     def _check_image(self, region, version, image):
         snapshot = region.snapshots[image.snapshots()[0]]

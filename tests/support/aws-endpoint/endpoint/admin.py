@@ -29,6 +29,7 @@ class Admin:
             ('POST', 'snapshot'): self.change_snapshot,
             ('POST', 'image'): self.change_image,
             ('POST', 'materialise'): self.materialise,
+            ('POST', 'sink'): self.sink,
         }
 
     def handle(self, request):
@@ -37,6 +38,8 @@ class Admin:
         if action is None:
             return _json(404, {'error': f'no {request.method} {name}; there are: '
                                + ', '.join(' '.join(route) for route in self.routes)})
+        if action == self.sink:
+            return _json(200, self.sink(request.body))
         try:
             argument = json.loads(request.body.content()) if request.body.length else {}
             answer = action(argument)
@@ -129,6 +132,10 @@ class Admin:
             digests = {index: layer.blocks[index] for index, layer in holders(region, snapshot).items()}
         self.world.blocks.materialise(digests, snapshot.volume_gib, text['path'])
         return {'blocks': len(digests)}
+
+    def sink(self, body):
+        """The body is the argument: it is received and hashed as any other, and forgotten."""
+        return {'bytes': body.length, 'sha256': body.sha256}
 
 
 def _json(status, value):
