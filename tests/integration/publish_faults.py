@@ -236,8 +236,8 @@ def faults(chance):
 
 
 def settings(chance):
-    return {'snapshot_completes_after_describes': chance.choice((0, 0, 0, 1, 2)),
-            'image_available_after_describes': chance.choice((0, 0, 0, 1, 2)),
+    return {'snapshot_completes_after_describes': chance.choice((0, 0, 0, 0, 1, 2)),
+            'image_available_after_describes': chance.choice((0, 0, 0, 0, 1, 2)),
             'snapshot_visible_after_puts': chance.choice((0, 0, 1, 5)),
             'complete_again': chance.choice(('refuse', 'refuse', 'accept')),
             'page_size': chance.choice((0, 0, 7))}
