@@ -227,6 +227,10 @@ void check_together(Table& table, const PublishAws& aws) {
   if (aws.encrypted && aws.launch.everybody) {
     table.error("public", "an image with encrypted = true cannot be public: nobody else has its key");
   }
+  // EC2, EnableImageDeprecation, "DeprecateAt".
+  if (aws.launch.everybody && aws.deprecate_after_days.value_or(0) > 730) {
+    table.error("deprecate-after-days", "a public image is deprecated after at most 730 days");
+  }
   if (aws.kms_key && !aws.encrypted) table.error("kms-key", "kms-key says nothing without encrypted = true");
   if (aws.tpm && aws.boot_mode != "uefi") table.error("tpm", "a TPM needs boot-mode = \"uefi\"");
   if (aws.uefi_data && aws.boot_mode == "legacy-bios") {
