@@ -79,7 +79,7 @@ int publish_recipe(const PublishOptions& options, const Common& common) {
   nlohmann::json result = {{"name", recipe.name}, {"version", recipe.version}};
   if (!common.json) fmt::print("{} {}\n", recipe.name, recipe.version);
   if (wants_repository(options, recipe)) {
-    const OstreePublishing repository(recipe, common, *events);
+    const OstreePublishing repository(recipe, options.aws, common, *events);
     options.plan ? repository.plan(key, options.allow_downgrade, result)
                  : repository.publish(key, options.allow_downgrade, result);
   }
@@ -95,7 +95,7 @@ int prune_recipe(const PublishOptions& options, const Common& common) {
   const recipe::Recipe recipe = recipe::load(options.recipe);
   const auto events = common.make_events();
   nlohmann::json result = {{"name", recipe.name}};
-  const OstreePublishing repository(recipe, common, *events);
+  const OstreePublishing repository(recipe, options.aws, common, *events);
   options.plan ? repository.plan_prune(result) : repository.prune(options.sure, result);
   if (common.json) fmt::print("{}\n", result.dump());
   return 0;

@@ -7,24 +7,21 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "build/build.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/recipe_option.hpp"
+#include "publish/access.hpp"
+#include "publish/bucket_repository.hpp"
+#include "publish/folder_lock.hpp"
 #include "publish/gpg_key.hpp"
 #include "publish/repository.hpp"
+#include "support/digest.hpp"
 #include "support/error.hpp"
 
 namespace compose::cli {
 namespace {
 
 using nlohmann::json;
-
-const fs::path& folder_of(const recipe::Recipe& recipe) {
-  const auto* folder = std::get_if<fs::path>(&recipe.publish.ostree->place);
-  if (folder == nullptr) {
-    throw Error(ErrorKind::input, "[publish.ostree] bucket is not available in this version",
-                "publish to a folder with path = \"FOLDER\"");
-  }
-  return *folder;
-}
 
 publish::Downgrade downgrade(bool allowed) {
   return allowed ? publish::Downgrade::allowed : publish::Downgrade::refused;
@@ -65,8 +62,8 @@ json prune_json(const publish::PruneReport& report) {
           {"kept", to_json(report.kept)}};
 }
 
-std::string prune_text(const publish::PruneReport& report, const fs::path& folder, const char* done) {
-  return fmt::format("{}\n  {:<8}{} objects, {} bytes; {} deltas, {} bytes\n  kept    {}\n", folder.string(), done,
+std::string prune_text(const publish::PruneReport& report, const std::string& where, const char* done) {
+  return fmt::format("{}\n  {:<8}{} objects, {} bytes; {} deltas, {} bytes\n  kept    {}\n", where, done,
                      report.objects.objects, report.objects.bytes, report.deltas.size(), report.delta_bytes,
                      names_of(report.kept));
 }
@@ -84,8 +81,8 @@ json plan_json(const publish::RepositoryPlan& plan) {
           {"forgotten", to_json(plan.forgotten)}};
 }
 
-std::string plan_text(const publish::RepositoryPlan& plan, const fs::path& folder) {
-  std::string text = fmt::format("  to {}\n", folder.string());
+std::string plan_text(const publish::RepositoryPlan& plan, const std::string& where) {
+  std::string text = fmt::format("  to {}\n", where);
   if (plan.up_to_date) return text + "    nothing to do\n";
   text += fmt::format("    copy    {} objects, {} bytes before compression{}\n", plan.missing.objects,
                       plan.missing.bytes, plan.is_new ? ", to a new repository" : "");
@@ -110,9 +107,9 @@ json report_json(const publish::RepositoryReport& report) {
           {"summary_sha256", report.summary_sha256}};
 }
 
-std::string report_text(const publish::RepositoryReport& report, const fs::path& folder) {
+std::string report_text(const publish::RepositoryReport& report, const std::string& where) {
   std::string text = fmt::format("  {} {}\n    commit  {}\n", report.changed ? "published to" : "is published in",
-                                 folder.string(), report.history.front().commit);
+                                 where, report.history.front().commit);
   for (const auto& delta : report.deltas) {
     text += fmt::format("    delta   from {}, {} bytes\n", start_of(delta.name, report.history), delta.bytes);
   }
@@ -135,58 +132,131 @@ bool confirmed() {
   return answer == "y" || answer == "yes";
 }
 
-}  // namespace
-
-OstreePublishing::OstreePublishing(const recipe::Recipe& recipe, const Common& common, Events& events)
-    : recipe_(recipe), common_(common), events_(events) {
-  if (recipe.publish.ostree) return;
-  throw Error(ErrorKind::input, fmt::format("'{}' names no repository for hosts", recipe.file.string()),
-              "add [publish.ostree]; recipes/README.md has its keys");
+// Both are a function of the place: the same bucket has one copy in a workspace, whatever recipe publishes there.
+std::string address_of(const recipe::Bucket& bucket) {
+  return fmt::format("s3://{}{}{}", bucket.name, bucket.prefix.empty() ? "" : "/", bucket.prefix);
 }
 
-void OstreePublishing::put(const json& report, const std::string& text, json& result) const {
-  result["ostree"] = report;
-  result["ostree"]["where"] = folder_of(recipe_).string();
+fs::path copy_of(const recipe::Bucket& bucket, const fs::path& workspace) {
+  const std::string identity =
+      fmt::format("{} {} {}", address_of(bucket), bucket.region, bucket.endpoint_url.value_or(""));
+  return fs::absolute(workspace) / "publish" / sha256_hex(identity).substr(0, 16) / "repo";
+}
+
+}  // namespace
+
+// The bucket as it is reached from here. One of a workspace at a time.
+class OstreePublishing::Remote {
+ public:
+  Remote(const recipe::Bucket& place, const recipe::Publish& wanted, const AwsOptions& options, const fs::path& folder,
+         Events& events)
+      : lock_(folder.parent_path(), events),
+        on_signal_(cancel_),
+        access_({options.endpoint_url.empty() ? place.endpoint_url.value_or("") : options.endpoint_url, options.profile,
+                 wanted.aws ? wanted.aws->profiles : std::map<std::string, std::string>()},
+                cancel_),
+        bucket_(access_.client(place.region), place.name),
+        repository_(bucket_, place.prefix, folder) {}
+
+  publish::BucketRepository& repository() { return repository_; }
+
+ private:
+  publish::FolderLock lock_;
+  aws::Cancel cancel_;
+  StopOnSignal on_signal_;
+  publish::Access access_;
+  aws::Bucket bucket_;
+  publish::BucketRepository repository_;
+};
+
+OstreePublishing::OstreePublishing(const recipe::Recipe& recipe, const AwsOptions& options, const Common& common,
+                                   Events& events)
+    : recipe_(recipe), options_(options), common_(common), events_(events) {
+  if (!recipe.publish.ostree) {
+    throw Error(ErrorKind::input, fmt::format("'{}' names no repository for hosts", recipe.file.string()),
+                "add [publish.ostree]; recipes/README.md has its keys");
+  }
+  if (const auto* bucket = std::get_if<recipe::Bucket>(&recipe.publish.ostree->place)) {
+    folder_ = copy_of(*bucket, common.workspace);
+    where_ = address_of(*bucket);
+  } else {
+    folder_ = std::get<fs::path>(recipe.publish.ostree->place);
+    where_ = folder_.string();
+  }
+}
+
+std::unique_ptr<OstreePublishing::Remote> OstreePublishing::open_remote() const {
+  const auto* bucket = std::get_if<recipe::Bucket>(&recipe_.publish.ostree->place);
+  if (bucket == nullptr) return nullptr;
+  return std::make_unique<Remote>(*bucket, recipe_.publish, options_, folder_, events_);
+}
+
+void OstreePublishing::put(json report, const std::string& text, json& result) const {
+  report["where"] = where_;
+  result["ostree"] = std::move(report);
   if (!common_.json) fmt::print("{}", text);
 }
 
 void OstreePublishing::publish(const sign::SecretKey& key, bool allow_downgrade, json& result) const {
-  const fs::path& folder = folder_of(recipe_);
-  build::Workspace workspace = open_workspace(common_, events_);
-  const lock::Lock lock = lock_of(recipe_, workspace, events_);
-  const build::BuildReport built =
-      build::run_build(recipe_, lock, key, workspace, {common_.workspace, common_.out, build::Goal::commit}, events_);
-  const auto gpg = publish::gpg_signer(*recipe_.publish.ostree);
-  const publish::RepositoryReport report = publish::publish_repository(
-      folder, workspace.repository(), {recipe_.ref, recipe_.version, built.commit}, *recipe_.publish.ostree,
-      {key, gpg ? &*gpg : nullptr}, downgrade(allow_downgrade), events_);
-  result["commit"] = built.commit;
-  put(report_json(report), report_text(report, folder), result);
+  const auto remote = open_remote();
+  publish::RepositoryReport report;
+  {
+    build::Workspace workspace = open_workspace(common_, events_);
+    const lock::Lock lock = lock_of(recipe_, workspace, events_);
+    const build::BuildReport built =
+        build::run_build(recipe_, lock, key, workspace, {common_.workspace, common_.out, build::Goal::commit}, events_);
+    result["commit"] = built.commit;
+    const auto gpg = publish::gpg_signer(*recipe_.publish.ostree);
+    const publish::Signers signers{key, gpg ? &*gpg : nullptr};
+    if (remote) {
+      remote->repository().take_over(workspace.repository(), recipe_.publish.ostree->url, signers, events_);
+    }
+    report = publish::publish_repository(folder_, workspace.repository(), {recipe_.ref, recipe_.version, built.commit},
+                                         *recipe_.publish.ostree, signers, downgrade(allow_downgrade), events_);
+  }
+  json described = report_json(report);
+  std::string text = report_text(report, where_);
+  if (remote) {  // the workspace is free again: uploads take long
+    const publish::Upload upload = remote->repository().upload(events_);
+    described["uploaded"] = {{"files", upload.files}, {"bytes", upload.bytes}};
+    text += fmt::format("    sent    {} files, {} bytes\n", upload.files, upload.bytes);
+  }
+  put(std::move(described), text, result);
 }
 
 void OstreePublishing::plan(const sign::SecretKey& key, bool allow_downgrade, json& result) const {
-  const fs::path& folder = folder_of(recipe_);
   build::Workspace workspace = open_workspace(common_, events_);
   const lock::Lock lock = lock_of(recipe_, workspace, events_);
   const auto commit = build::plan_chain(workspace, build::layers_of(recipe_, lock, key)).back().commit;
   if (!commit) {
     put({{"built", false}},
         fmt::format("  to {}\n    not built yet: how much there is to copy is known after 'build --to commit'\n",
-                    folder.string()),
+                    where_),
         result);
     return;
   }
   const publish::RepositoryPlan plan =
-      publish::plan_repository(folder, workspace.repository(), {recipe_.ref, recipe_.version, *commit},
+      publish::plan_repository(folder_, workspace.repository(), {recipe_.ref, recipe_.version, *commit},
                                *recipe_.publish.ostree, downgrade(allow_downgrade));
   result["commit"] = *commit;
-  put(plan_json(plan), plan_text(plan, folder), result);
+  put(plan_json(plan), plan_text(plan, where_), result);
+}
+
+void OstreePublishing::report_prune(ostree::Deletion deletion, const char* done, json& result) const {
+  const auto remote = open_remote();
+  const publish::PruneReport report = publish::prune_repository(folder_, deletion, events_);
+  json described = prune_json(report);
+  std::string text = prune_text(report, where_, done);
+  if (remote && deletion == ostree::Deletion::done) {
+    const publish::Upload removed = remote->repository().remove_unneeded(events_);
+    described["removed"] = {{"files", removed.files}, {"bytes", removed.bytes}};
+    text += fmt::format("  removed {} files, {} bytes from the bucket\n", removed.files, removed.bytes);
+  }
+  put(std::move(described), text, result);
 }
 
 void OstreePublishing::plan_prune(json& result) const {
-  const fs::path& folder = folder_of(recipe_);
-  const auto report = publish::prune_repository(folder, ostree::Deletion::counted_only, events_);
-  put(prune_json(report), prune_text(report, folder, "unused"), result);
+  report_prune(ostree::Deletion::counted_only, "unused", result);
 }
 
 void OstreePublishing::prune(bool sure, json& result) const {
@@ -194,9 +264,7 @@ void OstreePublishing::prune(bool sure, json& result) const {
     plan_prune(result);
     if (!confirmed()) return;
   }
-  const fs::path& folder = folder_of(recipe_);
-  const auto report = publish::prune_repository(folder, ostree::Deletion::done, events_);
-  put(prune_json(report), prune_text(report, folder, "deleted"), result);
+  report_prune(ostree::Deletion::done, "deleted", result);
 }
 
 }  // namespace compose::cli
