@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <boost/filesystem/operations.hpp>
 #include <nlohmann/json.hpp>
 
 #include "build/build.hpp"

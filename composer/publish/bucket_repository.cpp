@@ -78,7 +78,7 @@ bool knows(const fs::path& folder, const std::string& summary) {
 
 }  // namespace
 
-BucketRepository::BucketRepository(aws::Bucket& bucket, std::string prefix, const fs::path& folder)
+BucketRepository::BucketRepository(aws::Bucket& bucket, const std::string& prefix, const fs::path& folder)
     : bucket_(bucket), prefix_(prefix.empty() ? "" : prefix + "/"), folder_(folder) {}
 
 std::string BucketRepository::key_of(const std::string& path) const { return prefix_ + path; }
@@ -118,9 +118,10 @@ void BucketRepository::take_over(ostree::Repository& source, const std::string& 
   const ostree::Summary summary = ostree::decode_summary(seen_.summary, "the bucket's summary");
   ostree::Repository copy = ostree::open_or_create_archive(folder_);
   for (const auto& [ref, history] : summary.histories) {
-    with_context(fmt::format("taking over what the bucket has of '{}'", ref), [&] {
-      for (const auto& entry : history) require_complete(copy, source, url, entry.commit, signers, events);
-    });
+    for (const auto& entry : history) {
+      with_context(fmt::format("taking over what the bucket has of '{}'", ref),
+                   [&, &commit = entry.commit] { require_complete(copy, source, url, commit, signers, events); });
+    }
     copy.set_ref(ref, history.front().commit);
   }
   write_summary_files(folder_, seen_);

@@ -27,7 +27,7 @@ class BucketRepository {
  public:
   // `folder` is this machine's copy; both must outlive this. `prefix` of all keys, without '/' at either end; may be
   // empty.
-  BucketRepository(aws::Bucket& bucket, std::string prefix, const fs::path& folder);
+  BucketRepository(aws::Bucket& bucket, const std::string& prefix, const fs::path& folder);
 
   // Where the bucket's summary is one that the folder does not know, the folder takes it over: refs, history, and all
   // commits that are kept: from `source`, which fetches from `url` what it lacks. Throws Error(mismatch) for a summary
