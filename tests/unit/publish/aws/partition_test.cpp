@@ -42,7 +42,7 @@ TEST_CASE("services listen at their partition's addresses") {
   CHECK_FALSE(endpoints.of(Service::ssm, "us-east-1").is_custom);
 }
 
-TEST_CASE("--endpoint-url goes before a service's variable, that before the one of all") {
+TEST_CASE("what --endpoint-url says goes before a service's variable, that before the one of all") {
   const Environment environment{{"AWS_ENDPOINT_URL", "http://all:80/x/"},
                                 {"AWS_ENDPOINT_URL_S3", "https://store:9000"}};
   const Endpoints from_environment(environment);
