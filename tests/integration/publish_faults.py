@@ -5,7 +5,7 @@ refused, cut, dropped, left hanging or answered by half; the publisher is killed
 started again, in some runs after somebody has deleted its snapshot or changed image or recipe. In the end everything has
 to be there once, as the recipe says and block by block, and nothing else.
 
-    python3 publish_faults.py --program build/atomic-compose [--runs 200] [--first 1] [--jobs 2]
+    python3 publish_faults.py --program build/atomic-compose [--runs 200] [--first 1] [--jobs 6]
 
 SEED=n in the environment repeats the run of one seed: its image, its faults and its kills (the order of threads is
 chance), and tells what happens.
@@ -554,7 +554,7 @@ def parse_options():
     parser.add_argument('--program', required=True, help='atomic-compose')
     parser.add_argument('--runs', type=int, default=200)
     parser.add_argument('--first', type=int, default=1, help='the first seed')
-    parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('--jobs', type=int, default=6)
     parser.add_argument('--keep', help='folder for what runs that failed leave behind')
     options = parser.parse_args()
     options.is_loud = 'SEED' in os.environ
