@@ -2,6 +2,8 @@
 // The lock: what `resolve` found and `build` uses. A TOML file beside the recipe (RECIPE.lock for RECIPE.toml), meant
 // to be read and committed by people.
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,7 +23,22 @@ struct Lock {
     std::string image;   // as the recipe or profile names it
     std::string digest;  // "sha256:…": what the image's manifest (or a docker archive's configuration) hashes to
   };
+  struct Package {
+    std::string nevra;     // "NAME-VERSION-RELEASE.ARCH", with "EPOCH:" before VERSION unless 0
+    std::string repo;      // its id in the .repo file; "local" for a file of the recipe's own
+    std::string location;  // within the repository, or the file as the recipe names it
+    std::uint64_t size_bytes = 0;
+    std::string sha256;  // of the file
+  };
+  // Numbers of the users and groups that packages bring: the same from version to version.
+  struct Ids {
+    std::map<std::string, std::uint32_t> users;
+    std::map<std::string, std::uint32_t> groups;
+  };
   Base base;
+  std::vector<Package> packages;              // sorted by NEVRA
+  std::vector<std::string> removed_packages;  // NEVRAs of the base's, sorted; those that are replaced among them
+  Ids ids;
   std::vector<AgentImage> agent_images;  // in the recipe's order
 };
 

@@ -224,6 +224,16 @@ void Tree::put_directory(const std::string& path, const FileMeta& meta) {
   state_->write_directory_meta(directory.get(), state_->labelled(path, meta));
 }
 
+void Tree::remove(const std::string& path) {
+  const auto parts = split_path(path);
+  if (parts.empty()) throw Error(ErrorKind::input, "the root of the tree cannot be removed");
+  const MutableTree parent = state_->directory(parts, parts.size() - 1);
+  if (!parent) return;
+  GErrorSlot error;
+  check(ostree_mutable_tree_remove(parent.get(), parts.back().c_str(), TRUE, error.out()), error,
+        fmt::format("removing '{}'", path));
+}
+
 void Tree::set_meta(const std::string& path, const FileMeta& meta) {
   const auto node = lookup(path);
   if (!node) throw Error(ErrorKind::failed, fmt::format("the tree has no '{}'", path));
@@ -248,6 +258,17 @@ std::string Tree::commit(const CommitMetadata& metadata) {
         error, "writing the commit");
   const CString owned(checksum);
   return checksum;
+}
+
+void check_out(Repository& repository, const std::string& commit, const fs::path& folder) {
+  OstreeRepoCheckoutAtOptions options{};
+  options.mode = OSTREE_REPO_CHECKOUT_MODE_USER;
+  options.overwrite_mode = OSTREE_REPO_CHECKOUT_OVERWRITE_NONE;
+  options.no_copy_fallback = FALSE;
+  GErrorSlot error;
+  check(ostree_repo_checkout_at(repository.raw(), &options, AT_FDCWD, folder.c_str(), commit.c_str(), nullptr,
+                                error.out()),
+        error, fmt::format("checking out commit {}", commit));
 }
 
 }  // namespace compose::ostree

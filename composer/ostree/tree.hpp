@@ -63,6 +63,8 @@ class Tree {
   void put_symlink(const std::string& path, const std::string& target, FileMeta meta = {});
   // Makes the directory, or sets the owner, mode and xattrs of the one that is there.
   void put_directory(const std::string& path, const FileMeta& meta);
+  // Takes away what stands at `path`, a directory with all that is in it. No effect when nothing does.
+  void remove(const std::string& path);
   // Writes `path` again with other metadata (relabelling).
   void set_meta(const std::string& path, const FileMeta& meta);
 
@@ -79,6 +81,10 @@ class Tree {
 // are read. Called for each added or changed entry (not for removed ones), parents before children.
 void for_each_added(Repository& repository, const std::string& from, const std::string& to,
                     const std::function<void(const std::string& path, const Node& node)>& visit);
+
+// Puts the commit's files into `folder` (which is made), as hard links to the repository's objects: they must not be
+// written to. Owners are the caller's, xattrs are left out (`ostree checkout --user-mode`).
+void check_out(Repository& repository, const std::string& commit, const fs::path& folder);
 
 // Metadata of a commit.
 std::uint64_t commit_timestamp(Repository& repository, const std::string& commit);

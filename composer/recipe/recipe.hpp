@@ -50,6 +50,9 @@ struct Choice {
   std::string place;  // "FILE:LINE:COLUMN"
 };
 
+// How an agent comes into the tree.
+enum class AgentForm { container, rpm };
+
 struct Agent {
   fs::path profile;                             // folder with agent.toml: agent-layer/NAME of the project, or a path
   std::optional<std::string> cluster;           // the profile's default when absent
@@ -58,6 +61,30 @@ struct Agent {
   std::map<std::string, std::string> environment;  // keys added to the agent's configuration
   std::optional<std::string> runtime;              // "docker", "podman"; absent: the one that the tree has
   std::map<std::string, Choice> options;           // of the profile's
+  AgentForm form = AgentForm::container;           // as = "rpm": the profile's package, from [packages] repos
+};
+
+// An entry of the recipe that somebody may have to be pointed to.
+struct Placed {
+  std::string text;
+  std::string place;  // "FILE:LINE:COLUMN"
+};
+
+// RPM packages on top of the base.
+struct Packages {
+  std::vector<fs::path> repos;  // .repo files
+  std::vector<Placed> install;  // names, NEVRAs, globs, "name >= version", absolute paths that a package has
+  std::vector<fs::path> local;  // package files ("./x.rpm", "rpms/x.rpm" in `install`), absolute
+  std::vector<std::string> local_as_written;
+  std::vector<std::string> local_keys;      // who may sign them: files, absolute
+  std::vector<Placed> remove;               // of the base
+  std::vector<Placed> replace;              // base packages that may get another version
+  std::vector<std::string> exclude;         // globs over names or NEVRAs
+  std::vector<std::string> unsigned_repos;  // ids of repositories ("local": the files) whose packages need no signature
+  std::vector<std::string> ignored_scripts;  // "NAME.post", "NAME.*"
+  std::vector<std::string> assume_provides;  // what a base without an rpmdb offers
+  std::optional<std::string> releasever;     // absent: the base's VERSION_ID
+  bool weak = false;                         // weak-dependencies = true
 };
 
 struct Overlay {
@@ -187,6 +214,7 @@ struct Recipe {
   std::string version;
   std::string ref;
   Base base;
+  std::optional<Packages> packages;
   std::vector<Agent> agents;
   std::vector<Overlay> overlays;
   Disk disk;
