@@ -30,6 +30,7 @@ struct BuildReport {
   std::string arch;
   std::string ref;
   std::string commit;
+  std::string foundation;  // the commit that the agents were put on
   std::string lock_digest;
   std::string public_key;
   std::vector<LayerReport> layers;

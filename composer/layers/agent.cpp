@@ -56,16 +56,15 @@ struct AgentLayer {
   agent::Profile profile;
   std::string name;
   std::string digest;  // the image's
-  std::string base;    // commit
 };
 
 std::string make(Context& context, const AgentLayer& layer, const std::string& previous) {
-  const auto& [wanted, profile, name, digest, base] = layer;
+  const auto& [wanted, profile, name, digest] = layer;
   const oci::Image image = oci::fetch_image(oci::parse_image_reference(image_of(wanted, profile)), digest,
                                             profile.image_name, context.cache / "images", context.events);
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
-  const std::string runtime = choose_runtime(wanted, profile, ostree::Tree(context.repository, base));
+  const std::string runtime = choose_runtime(wanted, profile, ostree::Tree(context.repository, context.foundation));
   for (const auto& file : agent::render(profile, settings_of(wanted, runtime, image.config_digest))) put(tree, file);
   tree.put_file_from(profile.image_archive, {0, 0, S_IFREG | 0644U, {}}, image.archive);
   const std::string commit = commit_layer(context, tree, name, previous);
@@ -142,7 +141,7 @@ std::vector<Layer> agent_layers(const std::vector<recipe::Agent>& agents, const 
     const agent::Profile& profile = chosen[i].profile;
     const std::string name = agents.size() == 1 ? "agent" : "agent:" + profile.name;
     const std::string digest = locked_digest(image_as_written(agents[i], profile), lock);
-    const AgentLayer parts{agents[i], profile, name, digest, lock.base.commit};
+    const AgentLayer parts{agents[i], profile, name, digest};
     Layer layer;
     layer.name = name;
     layer.inputs = describe(agents[i], profile, digest);

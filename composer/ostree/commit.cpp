@@ -1,5 +1,6 @@
 // Commits as such: metadata, signatures, and the difference between two.
 
+#include <array>
 #include <vector>
 
 #include "ostree/meta.hpp"
@@ -9,6 +10,8 @@ namespace compose::ostree {
 namespace {
 
 constexpr const char* ed25519_key = "ostree.sign.ed25519";
+constexpr const char* packages_key = "rpmostree.rpmdb.pkglist";
+constexpr const char* packages_type = "a(sssss)";
 
 Variant load_commit(Repository& repository, const std::string& commit) {
   GErrorSlot error;
@@ -106,6 +109,16 @@ void visit_added(OstreeRepo* repo, const std::string& path, const std::string& f
   }
 }
 
+GVariant* package_list(const std::vector<PackageRow>& packages) {
+  GVariantBuilder builder;
+  g_variant_builder_init(&builder, G_VARIANT_TYPE(packages_type));
+  for (const auto& row : packages) {
+    g_variant_builder_add(&builder, "(sssss)", row.name.c_str(), row.epoch.c_str(), row.version.c_str(),
+                          row.release.c_str(), row.arch.c_str());
+  }
+  return g_variant_builder_end(&builder);
+}
+
 }  // namespace
 
 Variant to_variant(const CommitMetadata& metadata) {
@@ -116,6 +129,7 @@ Variant to_variant(const CommitMetadata& metadata) {
     const char* refs[] = {metadata.ref_binding.c_str()};
     values["ostree.ref-binding"] = g_variant_new_strv(refs, 1);
   }
+  if (!metadata.packages.empty()) values[packages_key] = package_list(metadata.packages);
   GVariantBuilder builder;
   g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sv}"));
   for (const auto& [key, value] : values) g_variant_builder_add(&builder, "{sv}", key.c_str(), value);
@@ -140,6 +154,19 @@ std::optional<std::string> commit_string(Repository& repository, const std::stri
   return std::string(value);
 }
 
+std::vector<PackageRow> commit_packages(Repository& repository, const std::string& commit) {
+  const Variant variant = load_commit(repository, commit);
+  const Variant metadata(g_variant_get_child_value(variant.get(), 0));
+  const Variant list(g_variant_lookup_value(metadata.get(), packages_key, G_VARIANT_TYPE(packages_type)));
+  std::vector<PackageRow> packages;
+  for (gsize index = 0; list && index < g_variant_n_children(list.get()); ++index) {
+    std::array<const char*, 5> fields{};
+    g_variant_get_child(list.get(), index, "(&s&s&s&s&s)", &fields[0], &fields[1], &fields[2], &fields[3], &fields[4]);
+    packages.push_back({fields[0], fields[1], fields[2], fields[3], fields[4]});
+  }
+  return packages;
+}
+
 std::string commit_bytes(Repository& repository, const std::string& commit) {
   const Variant variant = load_commit(repository, commit);
   return {static_cast<const char*>(g_variant_get_data(variant.get())), g_variant_get_size(variant.get())};
@@ -162,6 +189,7 @@ std::vector<std::string> commit_signatures(Repository& repository, const std::st
 
 void set_commit_signature(Repository& repository, const std::string& commit, const std::string& signature) {
   GVariant* bytes = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, signature.data(), signature.size(), 1);
+  if (!metadata.packages.empty()) values[packages_key] = package_list(metadata.packages);
   GVariantBuilder builder;
   g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sv}"));
   g_variant_builder_add(&builder, "{sv}", ed25519_key, g_variant_new_array(G_VARIANT_TYPE("ay"), &bytes, 1));
