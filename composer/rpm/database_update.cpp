@@ -72,7 +72,7 @@ constexpr rpmprobFilterFlags filters = RPMPROB_FILTER_DISKSPACE | RPMPROB_FILTER
 void run_transaction(const fs::path& rpmdb, const std::vector<fs::path>& packages, const std::vector<Nevra>& removed) {
   const LogCapture log(RPMLOG_ERR);
   auto additions = sorted_additions(packages);
-  const OpenDatabase database(rpmdb);
+  const OpenDatabase database(rpmdb, Access::write);
   database.remove(removed);
   prepare(database.transaction(), additions);
   const int result = rpmtsRun(database.transaction(), nullptr, filters);
@@ -116,6 +116,7 @@ void check_format(const fs::path& rpmdb) {
   int code = 0;
   std::string message;
   try {
+    own_library_after_fork();
     ::setenv("SOURCE_DATE_EPOCH", std::to_string(time).c_str(), 1);  // the time librpm writes down
     action();
   } catch (const Error& error) {

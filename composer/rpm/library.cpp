@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <exception>
+#include <new>
 
 #include <fmt/format.h>
 #include <rpm/rpmlib.h>
@@ -61,6 +62,8 @@ void init_library() {
     keep_signals();
   });
 }
+
+void own_library_after_fork() { new (&library_mutex()) std::recursive_mutex; }
 
 LogCapture::LogCapture(rpmlogLvl level) : lock_(library_mutex()) {
   init_library();

@@ -61,6 +61,10 @@ class LogCapture {
   std::vector<std::string> messages_;
 };
 
+// For the child of a fork() under a LogCapture: the lock belongs to the thread that called fork(), which the child does
+// not have.
+void own_library_after_fork();
+
 // A macro of librpm's ("_dbpath", "_rpmlock_path") with another value for as long as this lives. Under a LogCapture.
 class Macro {
  public:

@@ -17,8 +17,8 @@ namespace compose::rpm {
 namespace {
 
 // librpm's name for the format of the database in the folder.
-std::string backend_of(const std::optional<fs::path>& folder) {
-  if (!folder || fs::exists(*folder / "rpmdb.sqlite")) return "sqlite";
+std::string backend_of(const std::optional<fs::path>& folder, Access access) {
+  if (!folder || access == Access::write || fs::exists(*folder / "rpmdb.sqlite")) return "sqlite";
   if (fs::exists(*folder / "Packages.db")) return "ndb";
   if (fs::exists(*folder / "Packages")) return "bdb_ro";
   throw Error(ErrorKind::input, fmt::format("'{}' has no rpm database", folder->string()));
@@ -26,10 +26,10 @@ std::string backend_of(const std::optional<fs::path>& folder) {
 
 }  // namespace
 
-OpenDatabase::OpenDatabase(const std::optional<fs::path>& folder)
+OpenDatabase::OpenDatabase(const std::optional<fs::path>& folder, Access access)
     : folder_(folder ? folder->string() : "/nonexistent"),
       path_("_dbpath", folder_),
-      backend_("_db_backend", backend_of(folder)),
+      backend_("_db_backend", backend_of(folder, access)),
       lock_("_rpmlock_path", folder_ + "/.rpm.lock"),
       transaction_(rpmtsCreate()) {
   rpmtsSetRootDir(transaction_.get(), "/");
@@ -37,7 +37,7 @@ OpenDatabase::OpenDatabase(const std::optional<fs::path>& folder)
   rpmtsSetVfyLevel(transaction_.get(), 0);
   if (!folder) return;
   const LogCapture log(RPMLOG_ERR);
-  if (rpmtsOpenDB(transaction_.get(), O_RDONLY) != 0) {
+  if (rpmtsOpenDB(transaction_.get(), access == Access::write ? O_RDWR | O_CREAT : O_RDONLY) != 0) {
     throw Error(ErrorKind::input, fmt::format("the rpm database in '{}' cannot be read: {}", folder_, log.text()));
   }
 }

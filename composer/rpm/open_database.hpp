@@ -13,10 +13,13 @@
 
 namespace compose::rpm {
 
+enum class Access { read, write };
+
 class OpenDatabase {
  public:
-  // Reads `folder`, or nothing. Throws Error(input) when it has no database that librpm can read.
-  explicit OpenDatabase(const std::optional<fs::path>& folder);
+  // Reads `folder`, or nothing; for writing it is made when it is not there. Throws Error(input) when it is no database
+  // that librpm can read.
+  explicit OpenDatabase(const std::optional<fs::path>& folder, Access access = Access::read);
   ~OpenDatabase();
   OpenDatabase(const OpenDatabase&) = delete;
   OpenDatabase& operator=(const OpenDatabase&) = delete;
