@@ -6,7 +6,6 @@
 #include <boost/filesystem/operations.hpp>
 
 extern "C" {
-#include <solv/pool_parserpmrichdep.h>
 #include <solv/poolarch.h>
 #include <solv/repo_rpmdb.h>
 }
@@ -43,9 +42,13 @@ void add_headers(Repo* installed, rpmts transaction, const fs::path& rpmdb) {
   }
 }
 
-Id dependency(Pool* pool, const std::string& text) {
-  const Id id = pool_parserpmrichdep(pool, text.c_str());
-  return id != 0 ? id : pool_str2id(pool, text.c_str(), 1);
+// "NAME" or "NAME = EVR".
+Id provided(Pool* pool, const std::string& text) {
+  const auto sign = text.find(" = ");
+  const Id name = pool_str2id(pool, text.substr(0, sign).c_str(), 1);
+  return sign == std::string::npos
+             ? name
+             : pool_rel2id(pool, name, pool_str2id(pool, text.substr(sign + 3).c_str(), 1), REL_EQ, 1);
 }
 
 }  // namespace
@@ -78,7 +81,7 @@ void add_assumed(Pool* pool, const std::vector<std::string>& provides) {
   base->evr = pool_str2id(pool, "0-0", 1);
   base->arch = ARCH_NOARCH;
   for (const auto& text : provides)
-    base->dep_provides = repo_addid_dep(installed, base->dep_provides, dependency(pool, text), 0);
+    base->dep_provides = repo_addid_dep(installed, base->dep_provides, provided(pool, text), 0);
   repo_internalize(installed);
   pool_set_installed(pool, installed);
 }
