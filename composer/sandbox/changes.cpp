@@ -78,7 +78,15 @@ class Comparison {
   }
 
  protected:
+  // `has_lower`: what the tree has there is still part of the folder.
   virtual void walk(const std::string& folder, bool has_lower) = 0;
+
+  void enter(const std::string& folder, const struct stat& status, bool has_lower) {
+    const Readable guard(compared_.changed / folder, status.st_mode, 0700);
+    closed_ += guard.changed() ? 1 : 0;
+    walk(folder, has_lower);
+    closed_ -= guard.changed() ? 1 : 0;
+  }
 
   const Compared& compared() const { return compared_; }
   Status below(const std::string& path) const { return look(compared_.tree / path); }
@@ -99,7 +107,7 @@ class Comparison {
     change.existed = lower.has_value();
     change.same_kind = lower && (lower->st_mode & S_IFMT) == (now.st_mode & S_IFMT);
     change.mode = now.st_mode & 07777U;
-    change.mode_changed = lower && change.mode != (lower->st_mode & 07777U);
+    change.mode_changed = change.same_kind && change.mode != (lower->st_mode & 07777U);
     set_owner(change, path, now, lower);
     const fs::path place = compared_.changed / path;
     if (change.kind == Change::Kind::symlink) change.symlink_target = fs::read_symlink(place).string();
@@ -132,7 +140,7 @@ class Comparison {
 
   fs::path readable_content(const fs::path& place, const struct stat& now) {
     const Readable guard(place, now.st_mode, 0400);
-    if (!guard.changed()) return place;
+    if (!guard.changed() && closed_ == 0) return place;
     fs::create_directories(compared_.spare);
     fs::path copy = compared_.spare / std::to_string(spares_++);
     fs::copy_file(place, copy, fs::copy_options::overwrite_existing);
@@ -142,6 +150,7 @@ class Comparison {
   const Compared& compared_;
   std::vector<Change> changes_;
   std::size_t spares_ = 0;
+  int closed_ = 0;  // folders that we are in and may not stay in
 };
 
 class OverlayComparison final : public Comparison {
@@ -175,8 +184,7 @@ class OverlayComparison final : public Comparison {
     if (S_ISCHR(now->st_mode) && now->st_rdev == makedev(0, 0)) return removed(path, lower);
     if (!S_ISDIR(now->st_mode)) return changed(path, *now, lower);
     if (folder_differs(path, *now, lower)) changed(path, *now, lower);
-    const Readable guard(place, now->st_mode, 0700);
-    walk(path, has_lower && is_directory(lower) && !is_opaque(place));
+    enter(path, *now, has_lower && is_directory(lower) && !is_opaque(place));
   }
 };
 
@@ -201,8 +209,7 @@ class CopyComparison final : public Comparison {
     const Status lower = below(path);
     if (S_ISDIR(now->st_mode)) {
       if (folder_differs(path, *now, lower)) changed(path, *now, lower);
-      const Readable guard(place, now->st_mode, 0700);
-      return walk(path, is_directory(lower));
+      return enter(path, *now, is_directory(lower));
     }
     const auto before = snapshot_.find(path);
     if (before == snapshot_.end() || before->second != stamp_of(*now)) changed(path, *now, lower);

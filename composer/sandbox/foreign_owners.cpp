@@ -51,14 +51,14 @@ Owner parse_owner(const std::string& record) {
 
 void ForeignOwners::take(const IdMapping& ids, const fs::path& folder) {
   const std::string list = run_inside(
-      ids, {"find", folder.string(), "(", "!", "-uid", "0", "-o", "!", "-gid", "0", ")", "-printf", "%U %G %m %y %p\\0"});
+      ids, {"find", folder.string(), "(", "!", "-uid", "0", "-o", "!", "-gid", "0", ")", "-printf", "%U %G %m %y %p\\0", "-exec",
+            "chown", "-h", "0:0", "{}", "+"});
   if (list.empty()) return;
   for (std::size_t begin = 0; begin < list.size();) {
     const std::size_t end = list.find('\0', begin);
     owners_.push_back(parse_owner(list.substr(begin, end - begin)));
     begin = end + 1;
   }
-  run_inside(ids, {"chown", "-hR", "0:0", folder.string()});
   for (const Owner& owner : owners_) {  // a change of owner takes set-user-ID bits away
     if (!S_ISLNK(owner.mode) && ::chmod(owner.path.c_str(), owner.mode & 07777U) != 0)
       throw_errno("reading", owner.path, errno);
