@@ -9,7 +9,7 @@
 
 namespace compose::build {
 
-lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, Events& events) {
+lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, const ResolveOptions&, Events& events) {
   Stage stage(events, "resolve", recipe.name);
   layers::Context context{workspace.repository(), workspace.tmp(), workspace.cache(), events};
   lock::Lock lock;

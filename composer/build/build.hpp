@@ -1,6 +1,7 @@
 #pragma once
 // The main job: recipe and lock to commit to disk images.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,16 @@ struct BuildReport {
   std::vector<DiskReport> disks;
 };
 
+struct ResolveOptions {
+  // The lock that there was: the numbers of its users and groups stay.
+  std::optional<lock::Lock> previous;
+  // With `previous`: names of the packages in it that are renewed, with what that needs; everything else, base and
+  // agents too, stays as it is there. Empty: everything is renewed.
+  std::vector<std::string> renew;
+};
+
 // Asks the network what is newest. Writes nothing outside the workspace.
-lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, Events& events);
+lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, const ResolveOptions& options, Events& events);
 
 // Commit, signature, ref and (unless the goal is the commit) the disks NAME-VERSION.FORMAT in options.out, each by
 // atomic rename. Same recipe, lock and key: same bytes.

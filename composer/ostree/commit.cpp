@@ -84,30 +84,62 @@ DirectoryEntries load_directory(OstreeRepo* repo, const std::string& checksum) {
   return entries;
 }
 
+Node directory_node(OstreeRepo* repo, const DirectoryChecksums& checksums) {
+  Node node;
+  node.kind = NodeKind::directory;
+  node.meta = load_dirmeta(repo, checksums.meta);
+  node.checksum = checksums.contents;
+  return node;
+}
+
 using Visit = std::function<void(const std::string& path, const Node& node)>;
 
-void visit_added(OstreeRepo* repo, const std::string& path, const std::string& from, const std::string& to,
-                 const Visit& visit) {
-  if (from == to) return;
-  const DirectoryEntries before = load_directory(repo, from);
-  const DirectoryEntries after = load_directory(repo, to);
-  for (const auto& [name, checksum] : after.files) {
-    const auto old = before.files.find(name);
-    if (old == before.files.end() || old->second != checksum) visit(path + "/" + name, load_file_node(repo, checksum));
+// Walks down two trees at once, only where they differ.
+class Walk {
+ public:
+  Walk(OstreeRepo* repo, const VisitChange& visit) : repo_(repo), visit_(visit) {}
+
+  // `from` and `to`: the directories' contents; empty: none.
+  void compare(const std::string& path, const std::string& from, const std::string& to) {
+    if (from == to) return;
+    const DirectoryEntries before = load_directory(repo_, from);
+    const DirectoryEntries after = load_directory(repo_, to);
+    for_each_name(before.files, after.files, [&](const std::string& name, const auto* old_file, const auto* new_file) {
+      if (old_file != nullptr && new_file != nullptr && *old_file == *new_file) return;
+      visit_(path + "/" + name, file_node(old_file), file_node(new_file));
+    });
+    for_each_name(before.directories, after.directories,
+                  [&](const std::string& name, const auto* old_directory, const auto* new_directory) {
+                    compare_directories(path + "/" + name, old_directory, new_directory);
+                  });
   }
-  for (const auto& [name, checksums] : after.directories) {
-    const auto old = before.directories.find(name);
-    const bool known = old != before.directories.end();
-    if (!known || old->second.meta != checksums.meta) {
-      Node node;
-      node.kind = NodeKind::directory;
-      node.meta = load_dirmeta(repo, checksums.meta);
-      node.checksum = checksums.contents;
-      visit(path + "/" + name, node);
-    }
-    visit_added(repo, path + "/" + name, known ? old->second.contents : "", checksums.contents, visit);
+
+ private:
+  template <typename Entry, typename Take>
+  static void for_each_name(const std::map<std::string, Entry>& before, const std::map<std::string, Entry>& after,
+                            const Take& take) {
+    std::map<std::string, std::pair<const Entry*, const Entry*>> all;
+    for (const auto& [name, entry] : before) all[name].first = &entry;
+    for (const auto& [name, entry] : after) all[name].second = &entry;
+    for (const auto& [name, entries] : all) take(name, entries.first, entries.second);
   }
-}
+
+  void compare_directories(const std::string& path, const DirectoryChecksums* before, const DirectoryChecksums* after) {
+    const bool same_meta = before != nullptr && after != nullptr && before->meta == after->meta;
+    if (!same_meta) visit_(path, directory(before), directory(after));
+    compare(path, before == nullptr ? "" : before->contents, after == nullptr ? "" : after->contents);
+  }
+
+  std::optional<Node> file_node(const std::string* checksum) const {
+    return checksum == nullptr ? std::nullopt : std::optional(load_file_node(repo_, *checksum));
+  }
+  std::optional<Node> directory(const DirectoryChecksums* checksums) const {
+    return checksums == nullptr ? std::nullopt : std::optional(directory_node(repo_, *checksums));
+  }
+
+  OstreeRepo* repo_;
+  const VisitChange& visit_;
+};
 
 GVariant* package_list(const std::vector<PackageRow>& packages) {
   GVariantBuilder builder;
@@ -136,10 +168,17 @@ Variant to_variant(const CommitMetadata& metadata) {
   return Variant(g_variant_ref_sink(g_variant_builder_end(&builder)));
 }
 
+void for_each_changed(Repository& repository, const std::string& from, const std::string& to,
+                      const VisitChange& visit) {
+  const std::string before = from.empty() ? "" : root_of(repository, from).contents;
+  Walk(repository.raw(), visit).compare("", before, root_of(repository, to).contents);
+}
+
 void for_each_added(Repository& repository, const std::string& from, const std::string& to, const Visit& visit) {
-  const DirectoryChecksums before = root_of(repository, from);
-  const DirectoryChecksums after = root_of(repository, to);
-  visit_added(repository.raw(), "", before.contents, after.contents, visit);
+  for_each_changed(repository, from, to,
+                   [&](const std::string& path, const std::optional<Node>&, const std::optional<Node>& node) {
+                     if (node) visit(path, *node);
+                   });
 }
 
 std::uint64_t commit_timestamp(Repository& repository, const std::string& commit) {

@@ -96,6 +96,15 @@ class Tree {
 void for_each_added(Repository& repository, const std::string& from, const std::string& to,
                     const std::function<void(const std::string& path, const Node& node)>& visit);
 
+// One entry that differs: `from` is nothing when it was added, `to` when it was removed.
+using VisitChange =
+    std::function<void(const std::string& path, const std::optional<Node>& from, const std::optional<Node>& to)>;
+
+// The same for everything that differs, removed entries too: each file of a removed directory is one, after the
+// directory. A directory in the place of a file, or the other way round, is one removed and one added. `from` empty: a
+// tree with nothing in it. The root itself is not visited.
+void for_each_changed(Repository& repository, const std::string& from, const std::string& to, const VisitChange& visit);
+
 // Puts the commit's files into `folder` (which is made), as hard links to the repository's objects: they must not be
 // written to. Owners are the caller's, xattrs are left out (`ostree checkout --user-mode`).
 void check_out(Repository& repository, const std::string& commit, const fs::path& folder);

@@ -131,6 +131,42 @@ TEST_CASE("only what differs between two commits is visited") {
   CHECK(visited == std::vector<std::string>{"/usr/etc/group", "/usr/lib/new", "/usr/lib/new/file"});
 }
 
+TEST_CASE("what was removed and replaced between two commits is visited too") {
+  ScratchRepository scratch;
+  const std::string empty = scratch.commit([](Tree&) {});
+  const std::string before = scratch.commit(
+      [](Tree& tree) {
+        tree.put_file("/a/gone", file_meta(), "12");
+        tree.put_file("/a/same", file_meta(), "same");
+        tree.put_file("/b/deep/x", file_meta(), "x");
+        tree.put_file("/c", file_meta(), "file");
+        tree.put_directory("/d", directory_meta(0755));
+      },
+      empty);
+  const std::string after = scratch.commit(
+      [](Tree& tree) {
+        tree.remove("/a/gone");
+        tree.put_file("/a/new", file_meta(), "123");
+        tree.remove("/b");
+        tree.remove("/c");
+        tree.put_file("/c/file", file_meta(), "in a directory");
+        tree.put_directory("/d", directory_meta(0700));
+      },
+      before);
+  std::vector<std::string> visited;
+  const auto note = [&](const std::string& path, const std::optional<Node>& from, const std::optional<Node>& to) {
+    visited.push_back((from ? to ? "~" : "-" : "+") + path);
+  };
+  for_each_changed(scratch.get(), before, after, note);
+  CHECK(visited == std::vector<std::string>{"-/c", "-/a/gone", "+/a/new", "-/b", "-/b/deep", "-/b/deep/x", "+/c",
+                                            "+/c/file", "~/d"});
+  visited.clear();
+  for_each_changed(scratch.get(), "", before, note);
+  CHECK(visited ==
+        std::vector<std::string>{"+/c", "+/a", "+/a/gone", "+/a/same", "+/b", "+/b/deep", "+/b/deep/x", "+/d"});
+  for_each_changed(scratch.get(), after, after, [](const auto&...) { FAIL("there is no difference"); });
+}
+
 TEST_CASE("set_meta changes metadata and keeps content") {
   ScratchRepository scratch;
   const std::string before = scratch.commit(tests::fill_minimal_os);
