@@ -9,7 +9,7 @@
 
 namespace compose::build {
 
-lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, Events& events) {
+lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, const ResolveOptions&, Events& events) {
   Stage stage(events, "resolve", recipe.name);
   layers::Context context{workspace.repository(), workspace.tmp(), workspace.cache(), events};
   lock::Lock lock;
@@ -37,6 +37,7 @@ BuildReport run_build(const recipe::Recipe& recipe, const lock::Lock& lock, cons
   layers::Context context{workspace.repository(), workspace.tmp(), workspace.cache(), events};
   report.layers = make_chain(workspace, layers_of(recipe, lock, key), context);
   report.commit = report.layers.back().commit;
+  report.foundation = context.foundation;
   workspace.repository().set_ref(recipe.ref, report.commit);
   if (options.goal == Goal::disk) report.disks = make_disks(recipe, report.layers, workspace, options, context);
   workspace.clean();

@@ -1,6 +1,7 @@
 #pragma once
 // The main job: recipe and lock to commit to disk images.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,14 +31,23 @@ struct BuildReport {
   std::string arch;
   std::string ref;
   std::string commit;
+  std::string foundation;  // the commit that the agents were put on
   std::string lock_digest;
   std::string public_key;
   std::vector<LayerReport> layers;
   std::vector<DiskReport> disks;
 };
 
+struct ResolveOptions {
+  // The lock that there was: the numbers of its users and groups stay.
+  std::optional<lock::Lock> previous;
+  // With `previous`: names of the packages in it that are renewed, with what that needs; everything else, base and
+  // agents too, stays as it is there. Empty: everything is renewed.
+  std::vector<std::string> renew;
+};
+
 // Asks the network what is newest. Writes nothing outside the workspace.
-lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, Events& events);
+lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, const ResolveOptions& options, Events& events);
 
 // Commit, signature, ref and (unless the goal is the commit) the disks NAME-VERSION.FORMAT in options.out, each by
 // atomic rename. Same recipe, lock and key: same bytes.

@@ -6,6 +6,7 @@
 #include "layers/base.hpp"
 #include "layers/finish.hpp"
 #include "layers/overlay.hpp"
+#include "layers/packages.hpp"
 #include "layers/volumes.hpp"
 #include "support/error.hpp"
 
@@ -40,6 +41,7 @@ std::vector<layers::Layer> layers_of(const recipe::Recipe& recipe, const lock::L
   }
   std::vector<layers::Layer> chain;
   chain.push_back(layers::base_layer(recipe.base, lock.base.commit));
+  if (recipe.packages) chain.push_back(layers::packages_layer(*recipe.packages, lock));
   for (auto& layer : layers::agent_layers(recipe.agents, lock)) chain.push_back(std::move(layer));
   for (const auto& overlay : recipe.overlays) chain.push_back(layers::overlay_layer(overlay));
   if (!recipe.disk.volumes.empty()) chain.push_back(layers::volumes_layer(recipe.disk.volumes));
@@ -78,6 +80,7 @@ std::vector<LayerReport> make_chain(Workspace& workspace, const std::vector<laye
       report.commit = make_layer(layer, previous, context);
       workspace.repository().set_ref(ref, report.commit);
     }
+    if (layer.is_foundation) context.foundation = report.commit;
     if (!previous.empty()) report.added_bytes = added_bytes(workspace, previous, report.commit);
     stage.finish(fmt::format("{} {}", report.commit.substr(0, 12), report.reused ? "reused" : "made"));
     previous = report.commit;

@@ -20,7 +20,7 @@ void make_directory(const fs::path& path) {
 }
 
 void empty_directory(const fs::path& path) {
-  for (fs::directory_iterator entry(path), end; entry != end; ++entry) fs::remove_all(entry->path());
+  for (fs::directory_iterator entry(path), end; entry != end; ++entry) remove_tree(entry->path());
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "cli/command.hpp"
 #include "layers/agent.hpp"
 #include "layers/overlay.hpp"
+#include "layers/repositories.hpp"
 #include "lock/lock.hpp"
 #include "recipe/load.hpp"
 #include "support/error.hpp"
@@ -22,12 +23,18 @@ struct Result {
   std::vector<agent::Finding> findings;
 };
 
-// All that can be said without a network or a base: the recipe, its lock, profiles, what agents do to each other,
-// overlays.
+// Their release may be the base's, which is not at hand.
+void check_repositories(const recipe::Packages& packages) {
+  layers::read_repositories(packages, layers::repo_variables(packages.releasever.value_or("RELEASEVER")));
+}
+
+// All that can be said without a network or a base: the recipe, its lock, repositories, profiles, what agents do to
+// each other, overlays.
 Result check_recipe(const fs::path& file) {
   try {
     const recipe::Recipe recipe = recipe::load(file);
     lock::load(recipe.file);
+    if (recipe.packages) check_repositories(*recipe.packages);
     for (const auto& overlay : recipe.overlays) layers::overlay_layer(overlay);
     const auto findings = agent::check_choices(layers::chosen_agents(recipe.agents));
     if (findings.empty()) return {};

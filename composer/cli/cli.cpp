@@ -27,13 +27,21 @@ struct Entry {
 constexpr Entry commands[] = {
     {"check", "Parse and validate recipes; no network", "atomic-compose check recipes/*.toml", add_check},
     {"resolve", "Ask the network what is newest; write the recipe's lock",
-     "atomic-compose resolve recipes/demo.toml\n  atomic-compose resolve recipes/demo.toml --update", add_resolve},
+     "atomic-compose resolve recipes/demo.toml\n  atomic-compose resolve recipes/demo.toml --update\n"
+     "  atomic-compose resolve recipes/demo.toml --update amazon-ecs-init",
+     add_resolve},
+    {"diff", "Say what changed from one lock to another",
+     "atomic-compose diff old.lock recipes/demo.lock\n"
+     "  git show HEAD:recipes/demo.lock >old.lock; atomic-compose diff old.lock recipes/demo.toml --json",
+     add_diff},
     {"plan", "Show the chain of layers: which are found, which are to be made", "atomic-compose plan recipes/demo.toml",
      add_plan},
     {"build", "Compose the signed commit and the disk images",
      "atomic-compose build recipes/demo.toml\n  atomic-compose build recipes/demo.toml --to commit\n"
      "  atomic-compose build recipes/demo.toml --json --progress-fd 3 3>progress.jsonl",
      add_build},
+    {"log", "Show the chain of layers as it stands in the workspace, and what each one adds",
+     "atomic-compose log recipes/demo.toml\n  atomic-compose log recipes/demo.toml --json", add_log},
     {"test", "Boot an image and wait until its agent has registered",
      "atomic-compose test recipes/demo.toml\n  atomic-compose test recipes/demo.toml --firmware uefi "
      "--second-deployment\n"

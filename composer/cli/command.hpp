@@ -32,8 +32,10 @@ using Action = std::function<int(const Common& common)>;
 
 Action add_check(CLI::App& command);
 Action add_resolve(CLI::App& command);
+Action add_diff(CLI::App& command);
 Action add_plan(CLI::App& command);
 Action add_build(CLI::App& command);
+Action add_log(CLI::App& command);
 Action add_test(CLI::App& command);
 Action add_publish(CLI::App& command);
 Action add_keygen(CLI::App& command);

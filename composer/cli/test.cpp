@@ -114,7 +114,7 @@ boot::BootTest test_of_recipe(const TestOptions& options, const Target& target, 
   test.commit = built.commit;
   test.ref = recipe.publish.ostree ? recipe.publish.ostree->remote + ":" + built.ref : built.ref;
   test.stateroot = recipe.disk.stateroot;
-  expect_agents(test, recipe.agents, ostree::Tree(workspace.repository(), built.layers.front().commit));
+  expect_agents(test, recipe.agents, ostree::Tree(workspace.repository(), built.foundation));
   if (!test.expects_registration) test.restart_control_plane = false;
   add_assertions(test, recipe.test);
   add_upgrade(test, options, recipe);

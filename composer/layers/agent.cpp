@@ -69,9 +69,9 @@ void keep_packaged_config(const ostree::Tree& tree, const agent::Profile& profil
     file.content = agent::config_over(tree.read(file.path), file.content);
 }
 
-void put_agent(ostree::Tree& tree, const AgentLayer& layer, const std::optional<oci::Image>& image) {
+void put_agent(ostree::Tree& tree, const AgentLayer& layer, const std::string& runtime,
+               const std::optional<oci::Image>& image) {
   const auto& [wanted, profile, name, digest] = layer;
-  const std::string runtime = choose_runtime(wanted, profile, tree);
   for (auto& file : agent::render(profile, settings_of(wanted, runtime, image ? image->config_digest : ""))) {
     if (!in_container(wanted)) keep_packaged_config(tree, profile, file);
     put(tree, file);
@@ -88,7 +88,8 @@ std::string make(Context& context, const AgentLayer& layer, const std::string& p
   }
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
-  put_agent(tree, layer, image);
+  const std::string runtime = choose_runtime(wanted, profile, ostree::Tree(context.repository, context.foundation));
+  put_agent(tree, layer, runtime, image);
   const std::string commit = commit_layer(context, tree, name, previous);
   transaction.commit();
   return commit;
@@ -148,19 +149,16 @@ std::vector<agent::Chosen> on_base(std::vector<agent::Chosen> agents, const std:
   return agents;
 }
 
-std::vector<std::string> packages_of(const std::vector<recipe::Agent>& agents) {
-  std::vector<std::string> names;
+std::vector<recipe::Placed> packages_of(const std::vector<recipe::Agent>& agents) {
+  std::vector<recipe::Placed> packages;
   for (const auto& wanted : agents) {
     if (in_container(wanted)) continue;
     const agent::Profile profile = agent::load_profile(wanted.profile);
     agent::runtimes_of(profile, wanted.form);  // says so when there is no package
-    if (wanted.package) {
-      names.push_back(*wanted.package);
-    } else {
-      names.insert(names.end(), profile.package->install.begin(), profile.package->install.end());
-    }
+    const auto names = wanted.package ? std::vector{*wanted.package} : profile.package->install;
+    for (const std::string& name : names) packages.push_back({name, wanted.package_place});
   }
-  return names;
+  return packages;
 }
 
 std::vector<lock::Lock::AgentImage> resolve_agent_images(Context& context, const std::vector<recipe::Agent>& agents) {

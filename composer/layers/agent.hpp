@@ -12,9 +12,10 @@
 
 namespace compose::layers {
 
-// The packages that the agents with as = "rpm" consist of, in the recipe's order: the recipe's `package`, else what the
-// profile names. Reads the profiles now. Throws Error(input) when a profile names none.
-std::vector<std::string> packages_of(const std::vector<recipe::Agent>& agents);
+// The packages that the agents with as = "rpm" consist of, in the recipe's order, and where it asks for them: the
+// recipe's `package`, else what the profile names. Reads the profiles now. Throws Error(input) when a profile names
+// none.
+std::vector<recipe::Placed> packages_of(const std::vector<recipe::Agent>& agents);
 
 // Asks where the images come from what their digests are now; agents as RPM have none. Throws Error(input) when agents
 // get in each other's way.

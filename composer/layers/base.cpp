@@ -86,6 +86,7 @@ std::string resolve_base(Context& context, const recipe::Base& base) {
 Layer base_layer(const recipe::Base& base, const std::string& commit) {
   Layer layer;
   layer.name = "base";
+  layer.is_foundation = true;
   layer.inputs = fmt::format("commit {}\nfrom {}\nverify {}\n", commit, source_of(base).url, describe(base.verify));
   layer.make = [base, commit](Context& context, const std::string&) { return fetch_base(context, base, commit); };
   return layer;

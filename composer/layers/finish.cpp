@@ -38,11 +38,12 @@ struct Agents {
 };
 
 // Everything that would fail on a host is told at once.
-void check_tree(Context& context, const std::string& base, const Agents& agents, const std::string& commit) {
-  auto findings = lint(context.repository, base, commit);
+void check_tree(Context& context, const Agents& agents, const std::string& commit) {
+  const std::string& foundation = context.foundation;
+  auto findings = lint(context.repository, foundation, commit);
   const ostree::Tree tree(context.repository, commit);
   const OstreeReader reader(tree);
-  for (const auto& agent : on_base(agents.chosen, agents.wanted, ostree::Tree(context.repository, base))) {
+  for (const auto& agent : on_base(agents.chosen, agents.wanted, ostree::Tree(context.repository, foundation))) {
     for (auto& finding : agent::check_contract(agent, reader)) findings.push_back(std::move(finding));
   }
   if (!findings.empty()) throw Error(ErrorKind::input, agent::explain("the tree would not work on a host", findings));
@@ -60,7 +61,7 @@ std::string describe(const Agents& agents) {
 }
 
 ostree::CommitMetadata metadata_of(Context& context, const Release& release, const std::string& base,
-                                   const std::string& kernel) {
+                                   const std::string& previous, const std::string& kernel) {
   ostree::CommitMetadata metadata;
   metadata.subject = fmt::format("{} {}", release.name, release.version);
   metadata.timestamp = ostree::commit_timestamp(context.repository, base);
@@ -70,19 +71,20 @@ ostree::CommitMetadata metadata_of(Context& context, const Release& release, con
                       {"atomic-compose.base", base}};
   metadata.booleans = {{"ostree.bootable", true}};
   metadata.ref_binding = release.ref;
+  metadata.packages = ostree::commit_packages(context.repository, previous);
   return metadata;
 }
 
 std::string make(Context& context, const Release& release, const std::string& base, const Agents& agents,
                  const sign::SecretKey& key, const std::string& previous) {
-  check_tree(context, base, agents, previous);
+  check_tree(context, agents, previous);
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
   relabel_added(context, tree, base, previous);
   const std::string key_file = "/usr/share/ostree/trusted.ed25519.d/" + release.name;
   tree.put_file(key_file, {0, 0, S_IFREG | 0644U, {}}, sign::to_base64(key.public_key()) + "\n");
   if (release.upgrades) put_remote(tree, *release.upgrades, key_file);
-  const std::string commit = tree.commit(metadata_of(context, release, base, kernel_version(tree)));
+  const std::string commit = tree.commit(metadata_of(context, release, base, previous, kernel_version(tree)));
   transaction.commit();
   ostree::set_commit_signature(context.repository, commit, key.sign(ostree::commit_bytes(context.repository, commit)));
   return commit;

@@ -27,6 +27,7 @@ std::string commit_layer(Context& context, ostree::Tree& tree, const std::string
   ostree::CommitMetadata metadata;
   metadata.subject = "layer " + layer;
   metadata.timestamp = ostree::commit_timestamp(context.repository, previous);
+  metadata.packages = ostree::commit_packages(context.repository, previous);
   return tree.commit(metadata);
 }
 

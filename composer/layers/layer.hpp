@@ -1,5 +1,6 @@
 #pragma once
-// A layer: one step from commit to commit. The chain of a recipe is base ▸ agent ▸ overlay… ▸ volumes ▸ finish.
+// A layer: one step from commit to commit. The chain of a recipe is
+// base ▸ packages ▸ agent… ▸ overlay… ▸ volumes ▸ finish.
 
 #include <functional>
 #include <string>
@@ -17,11 +18,13 @@ struct Context {
   fs::path cache;    // kept between builds: container images by digest
   Events& events;
   ostree::Labels labels = {};
+  std::string foundation = {};  // what agents are put on: the commit of the base, or of its packages once that is made
 };
 
 struct Layer {
-  std::string name;    // "base", "agent", "overlay:host", "volumes", "finish"
-  std::string inputs;  // text that says everything that determines the result, besides the previous commit
+  std::string name;            // "base", "packages", "agent", "overlay:host", "volumes", "finish"
+  std::string inputs;          // text that says everything that determines the result, besides the previous commit
+  bool is_foundation = false;  // base and packages: what later layers count as there before them
   // Makes the layer on top of `previous` (empty for the base) and returns its commit.
   std::function<std::string(Context& context, const std::string& previous)> make;
 };
@@ -32,7 +35,7 @@ std::string cache_ref(const Layer& layer, const std::string& previous);
 // A tree to change, whose additions are labelled by its own SELinux policy.
 ostree::Tree open_labelled(Context& context, const std::string& commit);
 
-// Commits an intermediate layer: its name as subject, the previous commit's time, no more.
+// Commits an intermediate layer: its name as subject, the previous commit's time and list of packages, no more.
 std::string commit_layer(Context& context, ostree::Tree& tree, const std::string& layer, const std::string& previous);
 
 }  // namespace compose::layers

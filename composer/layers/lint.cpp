@@ -97,11 +97,11 @@ bool named_by_preset(const std::vector<agent::PresetRule>& rules, const std::str
 }
 
 // systemd runs preset-all on the first boot of a machine without an id: a unit that was merely linked is off then.
-void check_presets(ostree::Repository& repository, const Tree& tree, const std::string& base, const std::string& commit,
-                   Findings& findings) {
+void check_presets(ostree::Repository& repository, const Tree& tree, const std::string& foundation,
+                   const std::string& commit, Findings& findings) {
   const OstreeReader reader(tree);
   const auto rules = agent::preset_rules(agent::HostTree(reader));
-  ostree::for_each_added(repository, base, commit, [&](const std::string& path, const ostree::Node& node) {
+  ostree::for_each_added(repository, foundation, commit, [&](const std::string& path, const ostree::Node& node) {
     if (!path.starts_with(agent::kUnitFolder) || node.kind != ostree::NodeKind::file) return;
     const std::string name = path.substr(agent::kUnitFolder.size());
     if (name.find('/') != std::string::npos || !is_unit(name) || !agent::can_be_enabled(tree.read(path))) return;
@@ -115,14 +115,14 @@ void check_presets(ostree::Repository& repository, const Tree& tree, const std::
 
 }  // namespace
 
-std::vector<Finding> lint(ostree::Repository& repository, const std::string& base, const std::string& commit) {
+std::vector<Finding> lint(ostree::Repository& repository, const std::string& foundation, const std::string& commit) {
   const Tree tree(repository, commit);
   const Users users = read_users(tree);
   Findings findings;
   check_layout(tree, findings);
   check_kernel(tree, findings);
   check_tmpfiles(tree, users, findings);
-  check_presets(repository, tree, base, commit, findings);
+  check_presets(repository, tree, foundation, commit, findings);
   return findings;
 }
 

@@ -10,8 +10,10 @@
 
 namespace compose::layers {
 
-// Checks the tree of `commit`; `base` tells what was there before (units of the base are the base's business).
-std::vector<agent::Finding> lint(ostree::Repository& repository, const std::string& base, const std::string& commit);
+// Checks the tree of `commit`; `foundation` tells what was there before: units of the base and of packages are the
+// distribution's business.
+std::vector<agent::Finding> lint(ostree::Repository& repository, const std::string& foundation,
+                                 const std::string& commit);
 
 // The release of the tree's only kernel (the folder of /usr/lib/modules with a vmlinuz). Throws Error(input) unless
 // there is exactly one.

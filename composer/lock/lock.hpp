@@ -51,6 +51,9 @@ fs::path path_for(const fs::path& recipe_file);
 // Deterministic text, with a comment that says what the file is.
 std::string to_text(const Lock& lock);
 
+// Of a lock's file.
+constexpr std::uint64_t largest_bytes = 1U << 20U;
+
 // Throws Error(input) with file:line:column when the text is not a lock. `file` is for messages only.
 Lock parse(std::string_view text, const fs::path& file);
 

@@ -1,5 +1,6 @@
 // Commits as such: metadata, signatures, and the difference between two.
 
+#include <array>
 #include <vector>
 
 #include "ostree/meta.hpp"
@@ -9,6 +10,8 @@ namespace compose::ostree {
 namespace {
 
 constexpr const char* ed25519_key = "ostree.sign.ed25519";
+constexpr const char* packages_key = "rpmostree.rpmdb.pkglist";
+constexpr const char* packages_type = "a(sssss)";
 
 Variant load_commit(Repository& repository, const std::string& commit) {
   GErrorSlot error;
@@ -81,29 +84,71 @@ DirectoryEntries load_directory(OstreeRepo* repo, const std::string& checksum) {
   return entries;
 }
 
+Node directory_node(OstreeRepo* repo, const DirectoryChecksums& checksums) {
+  Node node;
+  node.kind = NodeKind::directory;
+  node.meta = load_dirmeta(repo, checksums.meta);
+  node.checksum = checksums.contents;
+  return node;
+}
+
 using Visit = std::function<void(const std::string& path, const Node& node)>;
 
-void visit_added(OstreeRepo* repo, const std::string& path, const std::string& from, const std::string& to,
-                 const Visit& visit) {
-  if (from == to) return;
-  const DirectoryEntries before = load_directory(repo, from);
-  const DirectoryEntries after = load_directory(repo, to);
-  for (const auto& [name, checksum] : after.files) {
-    const auto old = before.files.find(name);
-    if (old == before.files.end() || old->second != checksum) visit(path + "/" + name, load_file_node(repo, checksum));
+// Walks down two trees at once, only where they differ.
+class Walk {
+ public:
+  Walk(OstreeRepo* repo, const VisitChange& visit) : repo_(repo), visit_(visit) {}
+
+  // `from` and `to`: the directories' contents; empty: none.
+  void compare(const std::string& path, const std::string& from, const std::string& to) {
+    if (from == to) return;
+    const DirectoryEntries before = load_directory(repo_, from);
+    const DirectoryEntries after = load_directory(repo_, to);
+    for_each_name(before.files, after.files, [&](const std::string& name, const auto* old_file, const auto* new_file) {
+      if (old_file != nullptr && new_file != nullptr && *old_file == *new_file) return;
+      visit_(path + "/" + name, file_node(old_file), file_node(new_file));
+    });
+    for_each_name(before.directories, after.directories,
+                  [&](const std::string& name, const auto* old_directory, const auto* new_directory) {
+                    compare_directories(path + "/" + name, old_directory, new_directory);
+                  });
   }
-  for (const auto& [name, checksums] : after.directories) {
-    const auto old = before.directories.find(name);
-    const bool known = old != before.directories.end();
-    if (!known || old->second.meta != checksums.meta) {
-      Node node;
-      node.kind = NodeKind::directory;
-      node.meta = load_dirmeta(repo, checksums.meta);
-      node.checksum = checksums.contents;
-      visit(path + "/" + name, node);
-    }
-    visit_added(repo, path + "/" + name, known ? old->second.contents : "", checksums.contents, visit);
+
+ private:
+  template <typename Entry, typename Take>
+  static void for_each_name(const std::map<std::string, Entry>& before, const std::map<std::string, Entry>& after,
+                            const Take& take) {
+    std::map<std::string, std::pair<const Entry*, const Entry*>> all;
+    for (const auto& [name, entry] : before) all[name].first = &entry;
+    for (const auto& [name, entry] : after) all[name].second = &entry;
+    for (const auto& [name, entries] : all) take(name, entries.first, entries.second);
   }
+
+  void compare_directories(const std::string& path, const DirectoryChecksums* before, const DirectoryChecksums* after) {
+    const bool same_meta = before != nullptr && after != nullptr && before->meta == after->meta;
+    if (!same_meta) visit_(path, directory(before), directory(after));
+    compare(path, before == nullptr ? "" : before->contents, after == nullptr ? "" : after->contents);
+  }
+
+  std::optional<Node> file_node(const std::string* checksum) const {
+    return checksum == nullptr ? std::nullopt : std::optional(load_file_node(repo_, *checksum));
+  }
+  std::optional<Node> directory(const DirectoryChecksums* checksums) const {
+    return checksums == nullptr ? std::nullopt : std::optional(directory_node(repo_, *checksums));
+  }
+
+  OstreeRepo* repo_;
+  const VisitChange& visit_;
+};
+
+GVariant* package_list(const std::vector<PackageRow>& packages) {
+  GVariantBuilder builder;
+  g_variant_builder_init(&builder, G_VARIANT_TYPE(packages_type));
+  for (const auto& row : packages) {
+    g_variant_builder_add(&builder, "(sssss)", row.name.c_str(), row.epoch.c_str(), row.version.c_str(),
+                          row.release.c_str(), row.arch.c_str());
+  }
+  return g_variant_builder_end(&builder);
 }
 
 }  // namespace
@@ -116,16 +161,24 @@ Variant to_variant(const CommitMetadata& metadata) {
     const char* refs[] = {metadata.ref_binding.c_str()};
     values["ostree.ref-binding"] = g_variant_new_strv(refs, 1);
   }
+  if (!metadata.packages.empty()) values[packages_key] = package_list(metadata.packages);
   GVariantBuilder builder;
   g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sv}"));
   for (const auto& [key, value] : values) g_variant_builder_add(&builder, "{sv}", key.c_str(), value);
   return Variant(g_variant_ref_sink(g_variant_builder_end(&builder)));
 }
 
+void for_each_changed(Repository& repository, const std::string& from, const std::string& to,
+                      const VisitChange& visit) {
+  const std::string before = from.empty() ? "" : root_of(repository, from).contents;
+  Walk(repository.raw(), visit).compare("", before, root_of(repository, to).contents);
+}
+
 void for_each_added(Repository& repository, const std::string& from, const std::string& to, const Visit& visit) {
-  const DirectoryChecksums before = root_of(repository, from);
-  const DirectoryChecksums after = root_of(repository, to);
-  visit_added(repository.raw(), "", before.contents, after.contents, visit);
+  for_each_changed(repository, from, to,
+                   [&](const std::string& path, const std::optional<Node>&, const std::optional<Node>& node) {
+                     if (node) visit(path, *node);
+                   });
 }
 
 std::uint64_t commit_timestamp(Repository& repository, const std::string& commit) {
@@ -138,6 +191,19 @@ std::optional<std::string> commit_string(Repository& repository, const std::stri
   const char* value = nullptr;
   if (g_variant_lookup(metadata.get(), key.c_str(), "&s", &value) == FALSE) return std::nullopt;
   return std::string(value);
+}
+
+std::vector<PackageRow> commit_packages(Repository& repository, const std::string& commit) {
+  const Variant variant = load_commit(repository, commit);
+  const Variant metadata(g_variant_get_child_value(variant.get(), 0));
+  const Variant list(g_variant_lookup_value(metadata.get(), packages_key, G_VARIANT_TYPE(packages_type)));
+  std::vector<PackageRow> packages;
+  for (gsize index = 0; list && index < g_variant_n_children(list.get()); ++index) {
+    std::array<const char*, 5> fields{};
+    g_variant_get_child(list.get(), index, "(&s&s&s&s&s)", &fields[0], &fields[1], &fields[2], &fields[3], &fields[4]);
+    packages.push_back({fields[0], fields[1], fields[2], fields[3], fields[4]});
+  }
+  return packages;
 }
 
 std::string commit_bytes(Repository& repository, const std::string& commit) {
@@ -162,6 +228,7 @@ std::vector<std::string> commit_signatures(Repository& repository, const std::st
 
 void set_commit_signature(Repository& repository, const std::string& commit, const std::string& signature) {
   GVariant* bytes = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, signature.data(), signature.size(), 1);
+  if (!metadata.packages.empty()) values[packages_key] = package_list(metadata.packages);
   GVariantBuilder builder;
   g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sv}"));
   g_variant_builder_add(&builder, "{sv}", ed25519_key, g_variant_new_array(G_VARIANT_TYPE("ay"), &bytes, 1));

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ostree/repository.hpp"
 #include "support/content.hpp"
@@ -25,6 +26,16 @@ struct Node {
   std::string checksum;  // content object (files, links) or the directory's dirtree when unchanged
 };
 
+// A package of the tree's rpm database, as rpm-ostree lists them in a commit.
+struct PackageRow {
+  std::string name;
+  std::string epoch = "0";
+  std::string version;
+  std::string release;
+  std::string arch;
+  bool operator==(const PackageRow&) const = default;
+};
+
 // What to write into a commit besides the tree.
 struct CommitMetadata {
   std::string subject;
@@ -32,6 +43,9 @@ struct CommitMetadata {
   std::map<std::string, std::string> strings;  // `version`, `ostree.linux`, …
   std::map<std::string, bool> booleans;        // `ostree.bootable`
   std::string ref_binding;                     // ostree.ref-binding; empty: none
+  // rpmostree.rpmdb.pkglist, sorted by name: what `rpm-ostree status` and `db diff` read on hosts (rpm-ostree's
+  // src/libpriv/rpmostree-rpm-util.cxx); absent when empty.
+  std::vector<PackageRow> packages;
 };
 
 // Gives the SELinux label of a path in the running system ("/etc/passwd"), or "" for none; `mode` has the type bits.
@@ -82,6 +96,15 @@ class Tree {
 void for_each_added(Repository& repository, const std::string& from, const std::string& to,
                     const std::function<void(const std::string& path, const Node& node)>& visit);
 
+// One entry that differs: `from` is nothing when it was added, `to` when it was removed.
+using VisitChange =
+    std::function<void(const std::string& path, const std::optional<Node>& from, const std::optional<Node>& to)>;
+
+// The same for everything that differs, removed entries too: each file of a removed directory is one, after the
+// directory. A directory in the place of a file, or the other way round, is one removed and one added. `from` empty: a
+// tree with nothing in it. The root itself is not visited.
+void for_each_changed(Repository& repository, const std::string& from, const std::string& to, const VisitChange& visit);
+
 // Puts the commit's files into `folder` (which is made), as hard links to the repository's objects: they must not be
 // written to. Owners are the caller's, xattrs are left out (`ostree checkout --user-mode`).
 void check_out(Repository& repository, const std::string& commit, const fs::path& folder);
@@ -89,6 +112,7 @@ void check_out(Repository& repository, const std::string& commit, const fs::path
 // Metadata of a commit.
 std::uint64_t commit_timestamp(Repository& repository, const std::string& commit);
 std::optional<std::string> commit_string(Repository& repository, const std::string& commit, const std::string& key);
+std::vector<PackageRow> commit_packages(Repository& repository, const std::string& commit);
 
 // The bytes that an Ed25519 signature covers (the serialised commit), and the signatures stored beside the commit
 // (detached metadata `ostree.sign.ed25519`, type aay; ostree-sign(1)).

@@ -24,11 +24,24 @@ fs::path read_profile(Table& table, const FileAccess& files) {
 }
 
 Problem problem_with_layering(std::string_view value) {
-  if (value == "container") return std::nullopt;
-  if (value == "rpm") {
-    return "layering an agent as RPM is not available in this version: write as = \"container\", or leave it out";
+  if (value == "container" || value == "rpm") return std::nullopt;
+  return fmt::format(
+      "{} is not a way to layer an agent: write as = \"container\", or leave it out; or as = \"rpm\" for the package "
+      "of "
+      "its profile",
+      quoted(value));
+}
+
+AgentForm read_form(Table& table) {
+  const bool rpm = table.string("as", problem_with_layering) == "rpm";
+  for (const char* key : {"image", "runtime"}) {
+    if (rpm && table.has(key)) {
+      table.error(key, fmt::format("'{}' has no meaning with as = \"rpm\": the agent runs from its package, without a "
+                                   "container; remove one of the two",
+                                   key));
+    }
   }
-  return fmt::format("{} is not a way to layer an agent: write as = \"container\", or leave it out", quoted(value));
+  return rpm ? AgentForm::rpm : AgentForm::container;
 }
 
 void read_image(Table& table, const FileAccess& files, Agent& agent) {
@@ -71,10 +84,11 @@ std::map<std::string, Choice> read_options(Table table) {
 Agent read_agent(Table table, const FileAccess& files) {
   Agent agent;
   agent.profile = read_profile(table, files);
-  table.string("as", problem_with_layering);
+  agent.form = read_form(table);
   agent.cluster = table.string("cluster", problem_with_cluster);
   read_image(table, files, agent);
   agent.package = read_package(table, agent.form);
+  if (agent.form == AgentForm::rpm) agent.package_place = table.place_of(agent.package ? "package" : "as");
   if (const std::optional<Table> environment = table.table("environment")) {
     agent.environment = read_variables(*environment);
   }

@@ -85,14 +85,16 @@ Verify read_verify(Table& table, const FileAccess& files) {
 
 }  // namespace
 
+Problem problem_with_gpg_key(const fs::path& path, const FileAccess& files) {
+  if (!files.is_file(path)) return fmt::format("no such GPG key file: looked for {}", quoted(path.string()));
+  if (files.read(path).find("PRIVATE KEY BLOCK") == std::string::npos) return std::nullopt;
+  return fmt::format("{} holds a private key; verifying takes the public one", quoted(path.string()));
+}
+
 fs::path read_gpg_key(Table& table, const std::string& key, const std::string& value, const FileAccess& files) {
   if (fs::path(value).is_absolute()) return value;
   const fs::path path = table.resolve(key, value);
-  if (!files.is_file(path)) {
-    table.error(key, fmt::format("no such GPG key file: looked for {}", quoted(path.string())));
-  } else if (files.read(path).find("PRIVATE KEY BLOCK") != std::string::npos) {
-    table.error(key, fmt::format("{} holds a private key; verifying takes the public one", quoted(path.string())));
-  }
+  if (const Problem problem = problem_with_gpg_key(path, files)) table.error(key, *problem);
   return absolute(path, files);
 }
 

@@ -65,6 +65,8 @@ class Table {
 
   // "FILE:LINE:COLUMN" of the key's value, for problems that can only be seen later.
   std::string place_of(const std::string& key) const;
+  // The same of element `index` of its array.
+  std::string place_of(const std::string& key, std::size_t index) const;
 
   // Reports a problem at the key's value, at element `index` of its array, or, when there is no such key, at the table.
   void error(const std::string& key, const std::string& message);

@@ -119,6 +119,17 @@ Publish read_publish(Table table, const FileAccess& files) {
   return publish;
 }
 
+// `agents`: the tables that recipe.agents come from.
+void check_packages_of_agents(const Recipe& recipe, std::vector<Table> agents) {
+  const bool available = recipe.packages && (!recipe.packages->repos.empty() || !recipe.packages->local.empty());
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    if (recipe.agents[i].form != AgentForm::rpm || available) continue;
+    agents[i].error("as",
+                    "the agent's package comes from [packages]: write repos = [\"FILE.repo\"] there, or name its file "
+                    "in install");
+  }
+}
+
 }  // namespace
 
 fs::path absolute(const fs::path& path, const FileAccess& files) {
@@ -130,13 +141,15 @@ Recipe read_recipe(Table root, const FileAccess& files) {
   root.expect("include");  // followed already
   if (auto table = root.required_table("recipe", "name, version and ref of the image")) read_names(*table, recipe);
   if (auto table = root.required_table("base", "the OSTree commit to build on")) recipe.base = read_base(*table, files);
-  for (const Table& table : root.one_or_more("agent")) recipe.agents.push_back(read_agent(table, files));
+  if (auto table = root.table("packages")) recipe.packages = read_packages(*table, files);
+  const std::vector<Table> agents = root.one_or_more("agent");
+  for (const Table& table : agents) recipe.agents.push_back(read_agent(table, files));
+  check_packages_of_agents(recipe, agents);
   for (const Table& table : root.tables("overlay")) recipe.overlays.push_back(read_overlay(table, files));
   if (auto table = root.table("disk")) recipe.disk = read_disk(*table);
   if (auto table = root.table("sign")) recipe.sign = read_sign(*table, files);
   if (auto table = root.table("test")) recipe.test = read_test(*table);
   if (auto table = root.table("publish")) recipe.publish = read_publish(*table, files);
-  root.unavailable("packages", "[packages] is not available in this version: remove it");
   root.finish();
   if (recipe.disk.stateroot.empty()) recipe.disk.stateroot = recipe.name;
   if (recipe.publish.ostree && recipe.publish.ostree->remote.empty()) recipe.publish.ostree->remote = recipe.name;

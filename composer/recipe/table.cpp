@@ -80,6 +80,17 @@ const toml::node& Table::State::place(const std::string& key) const {
   return node == nullptr ? *table : *node;
 }
 
+const toml::node& Table::State::place(const std::string& key, std::size_t index) const {
+  const toml::node& whole = place(key);
+  const toml::array* array = whole.as_array();
+  return array == nullptr || index >= array->size() ? whole : *array->get(index);
+}
+
+std::string Table::State::text_of(const toml::node& place) const {
+  const Diagnostic found = diagnostic_at(place.source(), file, "");
+  return fmt::format("{}:{}:{}", found.file.string(), found.line, found.column);
+}
+
 std::shared_ptr<Table::State> Table::State::child(const std::string& key, const toml::table& value,
                                                   bool in_array) const {
   auto state = std::make_shared<State>();
@@ -210,9 +221,10 @@ fs::path Table::resolve(const std::string& key, const fs::path& path) const {
   return (path.is_absolute() ? path : file.parent_path() / path).lexically_normal();
 }
 
-std::string Table::place_of(const std::string& key) const {
-  const Diagnostic place = diagnostic_at(state_->place(key).source(), state_->file, "");
-  return fmt::format("{}:{}:{}", place.file.string(), place.line, place.column);
+std::string Table::place_of(const std::string& key) const { return state_->text_of(state_->place(key)); }
+
+std::string Table::place_of(const std::string& key, std::size_t index) const {
+  return state_->text_of(state_->place(key, index));
 }
 
 // ---- reporting ----
@@ -222,9 +234,7 @@ void Table::error(const std::string& key, const std::string& message) {
 }
 
 void Table::error(const std::string& key, std::size_t index, const std::string& message) {
-  const toml::array* array = state_->place(key).as_array();
-  if (array == nullptr || index >= array->size()) return error(key, message);
-  state_->report(array->get(index)->source(), message);
+  state_->report(state_->place(key, index).source(), message);
 }
 
 void Table::error_here(const std::string& message) { state_->report(state_->table->source(), message); }

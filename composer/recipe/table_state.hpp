@@ -45,6 +45,9 @@ struct Table::State {
   std::string checked(const std::string& key, const toml::value<std::string>& value, const Check& check) const;
   // The key's value, or the table itself when there is none: where to point at.
   const toml::node& place(const std::string& key) const;
+  // Element `index` of the key's array; what place() gives when there is none.
+  const toml::node& place(const std::string& key, std::size_t index) const;
+  std::string text_of(const toml::node& place) const;  // "FILE:LINE:COLUMN"
 
   std::shared_ptr<State> child(const std::string& key, const toml::table& value, bool in_array) const;
   std::string path_of(const std::string& key) const { return path.empty() ? key : path + "." + key; }

@@ -1,6 +1,7 @@
 #pragma once
 // The rpm database of a tree, always on a private copy: librpm writes into the folder of a database that it reads.
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>

@@ -27,8 +27,11 @@ struct PackageFile {
   std::string capabilities;  // text form (cap_from_text(3)), or empty
   bool ghost = false;        // %ghost: owned, not in the payload
   bool config = false;       // %config
+  bool noreplace = false;    // %config(noreplace): what is there already stays
   std::string sha256;        // of the content as the header has it (regular files); empty when it uses another digest
-  std::optional<std::size_t> hard_link_of;  // index of the first file of the set; content comes with that one
+  // Index of the first file of the set of hard links that this one belongs to (the first has its own); content comes
+  // with that one. Nothing for a file with one name.
+  std::optional<std::size_t> hard_link_of;
 };
 
 enum class ScriptKind { pre, post, preun, postun, pretrans, posttrans, verify };
@@ -36,7 +39,8 @@ enum class ScriptKind { pre, post, preun, postun, pretrans, posttrans, verify };
 struct Script {
   ScriptKind kind{};
   std::vector<std::string> interpreter;  // program and arguments; {"<lua>"}
-  std::string text;                      // with macros expanded where the package asks for it
+  std::string text;                      // with macros expanded where the package asks for it (rpm/macros.hpp)
+  std::string unusable;                  // why it cannot be run ("it uses the macro …"); empty: it can
 };
 
 // A trigger that files set off (%transfiletriggerin, %filetriggerin …) or a package's presence (%triggerin …).
@@ -48,6 +52,7 @@ struct Trigger {
   int priority = 1000000;          // higher runs first
   std::vector<std::string> interpreter;
   std::string text;
+  std::string unusable;  // as a Script's
 };
 
 struct PackageInfo {
@@ -59,7 +64,8 @@ struct PackageInfo {
 };
 
 // Reads the header. Throws Error(input) when it is not a package, is a source package, has another RPM format than 4,
-// or its file list is not well formed (a relative or escaping path, a name of more than 255 bytes).
+// or its file list is not well formed: a relative or escaping path, a path twice, a name of more than 255 bytes, names
+// that are not UTF-8 or have control characters, lists of different lengths, more files or bytes than anybody needs.
 PackageInfo read_package(const fs::path& package);
 
 // Content of one regular file while the payload is being read.
@@ -70,13 +76,16 @@ class FileContent {
   virtual std::size_t read(char* buffer, std::size_t size) = 0;
 };
 
-// Calls `visit` for each file of the payload, directories and links too (their content is empty), hard-linked ones with
-// content on the first of the set. Throws Error(mismatch) when the payload is damaged or is not what the header says.
+// Calls `visit` for each file of the payload, directories and links too (their content is empty), in the payload's
+// order. Of hard-linked files the first of the set comes with the content, the others right after it, with none. Each
+// file's digest is checked, whether or not `visit` reads it all. Throws Error(mismatch) when the payload is damaged or
+// is not what the header says: something is missing, there twice, or not in the header. librpm is locked meanwhile.
 using Visit = std::function<void(std::size_t index, FileContent& content)>;
 void read_payload(const fs::path& package, const PackageInfo& info, const Visit& visit);
 
-// The order in which to install: what others need first, else by NEVRA. Indices into `packages`. Checks in addition,
-// with `rpmdb` given, that every dependency holds in the end (Error(input) says which not).
+// The order in which to install: what others need first, else by NEVRA; it depends on nothing but which packages they
+// are. Indices into `packages`. Checks in addition, with `rpmdb` (a private copy) given, that every dependency holds in
+// the end, `removed` being gone (Error(input) says which not). Throws Error(input) when two files are one package.
 std::vector<std::size_t> install_order(const std::vector<fs::path>& packages, const std::optional<fs::path>& rpmdb,
                                        const std::vector<Nevra>& removed);
 

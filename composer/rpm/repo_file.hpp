@@ -31,8 +31,9 @@ struct RepoConfig {
 using Variables = std::map<std::string, std::string>;
 
 // The sections that are enabled, in the file's order. `file` names the place in messages and is what relative paths are
-// relative to. Throws Error(input) listing every problem as "FILE:LINE: …": syntax, wrong values, a section without a
-// source, an unknown variable. Keys that only concern dnf's own behaviour are passed over.
+// relative to: beyond dnf, what has no SCHEME:// is a path (gpgkey=keys/own.asc, baseurl=../rpms). Throws Error(input)
+// listing every problem as "FILE:LINE: …": syntax, wrong values, a section without a source, an unknown variable in a
+// URL, credentials. Keys that only concern dnf's own behaviour are passed over.
 std::vector<RepoConfig> parse_repo_file(std::string_view text, const fs::path& file, const Variables& variables);
 
 }  // namespace compose::rpm

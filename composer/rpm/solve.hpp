@@ -24,7 +24,10 @@ struct Request {
   std::vector<std::string> exclude;  // globs over names or NEVRAs that no repository has, as far as we are concerned
   bool weak = false;                 // Recommends count
   std::vector<fs::path> local;       // package files of the recipe's own; each is installed
-  // Packages that have to be just these (a lock's, while one of them is renewed): "NEVRA" and repository.
+  std::string arch = "x86_64";       // rpm's name for the base's; only this and noarch are looked at
+  // Packages that have to be just these (a lock's, while one of them is renewed): "NEVRA" and repository. Of their
+  // names no other version is taken, and they are preferred where several packages would do; they are not installed
+  // only because they are pinned. One that its repository no longer has is an Error(input).
   struct Pinned {
     std::string nevra;
     std::string repo;

@@ -1,6 +1,5 @@
 #include "support/events.hpp"
 
-#include <array>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -9,6 +8,8 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "support/size_text.hpp"
 
 namespace compose {
 namespace {
@@ -26,19 +27,8 @@ void write_line(int fd, const std::string& text) noexcept {
   }
 }
 
-std::string human_bytes(std::uint64_t bytes) {
-  static constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1024 && unit + 1 < units.size()) {
-    value /= 1024;
-    ++unit;
-  }
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units.at(unit));
-}
-
 std::string human_amount(std::uint64_t amount, std::string_view unit) {
-  return unit == "bytes" ? human_bytes(amount) : fmt::format("{} {}", amount, unit);
+  return unit == "bytes" ? size_text(amount) : fmt::format("{} {}", amount, unit);
 }
 
 class NullEvents final : public Events {
@@ -92,7 +82,7 @@ class TextEvents final : public Events {
     const double seconds = std::chrono::duration<double>(now - running.since).count();
     if (unit != "bytes" || done <= running.done || seconds < 1) return {};
     const double rate = static_cast<double>(done - running.done) / seconds;
-    const std::string text = fmt::format(", {}/s", human_bytes(static_cast<std::uint64_t>(rate)));
+    const std::string text = fmt::format(", {}/s", size_text(static_cast<std::uint64_t>(rate)));
     if (total <= done) return text;
     return text + fmt::format(", {:.0f} s left", static_cast<double>(total - done) / rate);
   }

@@ -79,6 +79,27 @@ void AtomicFile::commit() {
   fd_ = Fd();
 }
 
+namespace {
+
+void open_up_folders(const fs::path& folder) {
+  if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) ::chmod(folder.c_str(), 0700);
+  boost::system::error_code ignored;  // the removal says what is wrong
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
+    if (fs::is_directory(entry->symlink_status(ignored))) open_up_folders(entry->path());
+  }
+}
+
+}  // namespace
+
+void remove_tree(const fs::path& path) {
+  boost::system::error_code error;
+  fs::remove_all(path, error);
+  if (!error) return;
+  if (fs::is_directory(fs::symlink_status(path, error))) open_up_folders(path);
+  fs::remove_all(path, error);
+  if (error) throw_errno("removing", path.string(), error.value());
+}
+
 TemporaryDirectory::TemporaryDirectory(const fs::path& parent, std::string_view prefix) {
   boost::system::error_code error;
   fs::create_directories(parent, error);
@@ -89,8 +110,10 @@ TemporaryDirectory::TemporaryDirectory(const fs::path& parent, std::string_view 
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
-  boost::system::error_code ignored;  // a leftover is removed by the next run
-  fs::remove_all(path_, ignored);
+  try {
+    remove_tree(path_);
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): a leftover is removed by the next run
+  }
 }
 
 }  // namespace compose

@@ -26,6 +26,7 @@ namespace compose::test {
 struct HttpReply {
   int status = 200;
   std::string body;
+  std::string headers;  // more of them, each with its line's end
 };
 
 class HttpServer {
@@ -81,8 +82,8 @@ class HttpServer {
         requests_.push_back(request);
       }
       const HttpReply reply = handler_(request);
-      const std::string text =
-          fmt::format("HTTP/1.0 {} X\r\nContent-Length: {}\r\n\r\n{}", reply.status, reply.body.size(), reply.body);
+      const std::string text = fmt::format("HTTP/1.0 {} X\r\nContent-Length: {}\r\n{}\r\n{}", reply.status,
+                                           reply.body.size(), reply.headers, reply.body);
       (void)::send(connection.get(), text.data(), text.size(), MSG_NOSIGNAL);
     }
   }

@@ -53,6 +53,22 @@ class RpmFixture {
     return path() / "out" / fmt::format("{}-{}-{}.{}.rpm", spec.name, spec.version, spec.release, spec.arch);
   }
 
+  // Builds noarch packages without files, all by one run of rpmbuild, which takes little longer than one of them.
+  std::vector<fs::path> build_together(const std::vector<Spec>& specs) {
+    Spec all;
+    all.name = "together";
+    std::vector<fs::path> built;
+    for (const auto& spec : specs) {
+      all.body +=
+          fmt::format("%package -n {0}\nVersion: {1}\nRelease: {2}\nSummary: {0}\n{3}\n%description -n {0}\n{0}\n",
+                      spec.name, spec.version, spec.release, fmt::join(spec.tags, "\n"));
+      all.body += fmt::format("%files -n {}\n", spec.name);
+      built.push_back(path() / "out" / fmt::format("{}-{}-{}.noarch.rpm", spec.name, spec.version, spec.release));
+    }
+    build(all);
+    return built;
+  }
+
   // Signs in place, with the key that key_file() has the public half of; a time of its own makes the signature the same
   // each time.
   void sign(const fs::path& package, const std::string& who = "one") {
@@ -74,15 +90,19 @@ class RpmFixture {
     return path() / (who + ".asc");
   }
 
-  // Makes a repository of these packages in `name`, replacing what it was. With `signer` its repomd.xml is signed.
-  fs::path repository(const std::string& name, const std::vector<fs::path>& packages, const std::string& signer = {}) {
+  // Makes a repository of these packages in `name`, replacing what it was. With `signer` its repomd.xml is signed;
+  // `more` are further options of createrepo_c.
+  fs::path repository(const std::string& name, const std::vector<fs::path>& packages, const std::string& signer = {},
+                      const std::vector<std::string>& more = {}) {
     const fs::path repository = path() / name;
     fs::remove_all(repository);
     fs::create_directories(repository / "Packages");
     for (const auto& package : packages) fs::copy_file(package, repository / "Packages" / package.filename());
-    run_checked({"createrepo_c", "--quiet", "--set-timestamp-to-revision", "--revision", "1700000000",
-                 "--simple-md-filenames", repository.string()},
-                options());
+    std::vector<std::string> create{"createrepo_c", "--quiet",    "--set-timestamp-to-revision",
+                                    "--revision",   "1700000000", "--simple-md-filenames"};
+    create.insert(create.end(), more.begin(), more.end());
+    create.push_back(repository.string());
+    run_checked(create, options());
     if (!signer.empty()) {
       make_key(signer);
       run_checked({"gpg", "--homedir", (path() / "gpg").string(), "--batch", "--yes", "--local-user",
@@ -90,6 +110,17 @@ class RpmFixture {
                   options());
     }
     return repository;
+  }
+
+  // A database's folder with these packages in it, as an installed system has it.
+  fs::path rpmdb(const std::string& name, const std::vector<fs::path>& packages) {
+    const fs::path folder = path() / name;
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    std::vector<std::string> arguments{"rpm", "--dbpath", folder.string(), "--justdb", "--nodeps", "--noscripts", "-U"};
+    for (const auto& package : packages) arguments.push_back(package.string());
+    run_checked(arguments, options());
+    return folder;
   }
 
   // A .repo file for it; `more` are further lines ("priority=10").

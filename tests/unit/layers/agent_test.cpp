@@ -37,16 +37,23 @@ void fill_with_package(Tree& tree) {
 std::string make(ScratchRepository& scratch, const Layer& layer) {
   const auto events = make_null_events();
   Context context{scratch.get(), scratch.folder(), scratch.folder(), *events};
-  return layer.make(context, scratch.commit(fill_with_package));
+  context.foundation = scratch.commit(fill_with_package);
+  return layer.make(context, context.foundation);
 }
 
 }  // namespace
 
 TEST_CASE("an agent as RPM needs the profile's package, or the one that the recipe names") {
+  const auto profiles = packages_of({agent_as_rpm("ecs"), agent_in_container("ssm")});
+  REQUIRE(profiles.size() == 1);
+  CHECK(profiles[0].text == "amazon-ecs-init");
   recipe::Agent named = agent_as_rpm("ecs");
   named.package = "demo-ecs-agent";
-  CHECK(packages_of({agent_as_rpm("ecs")}) == std::vector<std::string>{"amazon-ecs-init"});
-  CHECK(packages_of({named, agent_in_container("ssm")}) == std::vector<std::string>{"demo-ecs-agent"});
+  named.package_place = "r.toml:3:11";
+  const auto recipes = packages_of({named});
+  REQUIRE(recipes.size() == 1);
+  CHECK(recipes[0].text == "demo-ecs-agent");
+  CHECK(recipes[0].place == "r.toml:3:11");
   CHECK(packages_of({}).empty());
   CHECK_THROWS_WITH(packages_of({agent_as_rpm("k3s")}), Catch::Contains("agent 'k3s' cannot be layered as RPM"));
 }

@@ -100,6 +100,113 @@ TEST_CASE("each broken lock is explained with file, line and column") {
   CHECK(error_of("<<<<<<< HEAD\n").find("recipes/x.lock:1:1: not valid TOML: ") == 0);
 }
 
+// ---- packages ----
+
+Lock with_packages() {
+  Lock lock = sample();
+  lock.agent_images.clear();
+  lock.packages = {{"shadow-utils-2:4.17-1.fc42.x86_64", "fedora", "Packages/s/shadow-utils-4.17-1.fc42.x86_64.rpm",
+                    1324532, std::string(64, 'c')},
+                   {"agent-1.91.0-1.noarch", "local", "../rpms/agent.rpm", 5, std::string(64, 'd')}};
+  lock.removed_packages = {"nano-8.3-1.fc42.x86_64", "bash-5.2-1.fc42.x86_64"};
+  lock.ids.users = {{"ecs", 990}, {"a.b", 991}};
+  lock.ids.groups = {{"ecs", 990}};
+  return lock;
+}
+
+TEST_CASE("packages, what is removed and numbers are written sorted, the same every time") {
+  CHECK(to_text(with_packages()) ==
+        "# What `atomic-compose resolve` found for the recipe of this name; `build` uses exactly this.\n"
+        "# Keep it with the recipe. To renew it: atomic-compose resolve RECIPE --update\n"
+        "\n"
+        "[base]\n"
+        "ref = \"fedora/stable/x86_64/iot\"\n"
+        "commit = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n"
+        "version = \"42.20251122.0\"\n"
+        "\n"
+        "[packages]\n"
+        "removed = [\n"
+        "  \"bash-5.2-1.fc42.x86_64\",\n"
+        "  \"nano-8.3-1.fc42.x86_64\",\n"
+        "]\n"
+        "\n"
+        "[ids.users]\n"
+        "\"a.b\" = 991\n"
+        "ecs = 990\n"
+        "\n"
+        "[ids.groups]\n"
+        "ecs = 990\n"
+        "\n"
+        "[[package]]\n"
+        "nevra = \"agent-1.91.0-1.noarch\"\n"
+        "repo = \"local\"\n"
+        "location = \"../rpms/agent.rpm\"\n"
+        "size = 5\n"
+        "sha256 = \"dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd\"\n"
+        "\n"
+        "[[package]]\n"
+        "nevra = \"shadow-utils-2:4.17-1.fc42.x86_64\"\n"
+        "repo = \"fedora\"\n"
+        "location = \"Packages/s/shadow-utils-4.17-1.fc42.x86_64.rpm\"\n"
+        "size = 1324532\n"
+        "sha256 = \"cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc\"\n");
+}
+
+TEST_CASE("packages that are parsed equal what was written") {
+  const Lock lock = parse(to_text(with_packages()), "x.lock");
+  CHECK(to_text(lock) == to_text(with_packages()));
+  REQUIRE(lock.packages.size() == 2);
+  CHECK(lock.packages[0].nevra == "agent-1.91.0-1.noarch");
+  CHECK(lock.packages[1].repo == "fedora");
+  CHECK(lock.packages[1].size_bytes == 1324532);
+  CHECK(lock.packages[1].sha256 == std::string(64, 'c'));
+  CHECK(lock.removed_packages == std::vector<std::string>{"bash-5.2-1.fc42.x86_64", "nano-8.3-1.fc42.x86_64"});
+  CHECK(lock.ids.users == with_packages().ids.users);
+  CHECK(lock.ids.groups == with_packages().ids.groups);
+}
+
+TEST_CASE("each broken package of a lock is explained with file, line and column") {
+  const std::string base = "[base]\nref = \"a\"\ncommit = \"" + kCommit + "\"\n";
+  const auto package = [](const std::string& nevra, const std::string& more) {
+    return "[[package]]\nnevra = \"" + nevra + "\"\n" + more;
+  };
+  const std::string good = "repo = \"r\"\nlocation = \"a.rpm\"\nsize = 7\nsha256 = \"" + kCommit + "\"\n";
+  CHECK(error_of(base + package("a-1.x86_64", good)) ==
+        "recipes/x.lock:5:9: 'a-1.x86_64' is not a package: expected NAME-VERSION-RELEASE.ARCH");
+  CHECK(error_of(base + package("a-1-1.x86_64", "")) ==
+        "recipes/x.lock:4:1: missing key 'repo' in [[package]]: the repository's id, or \"local\"\n"
+        "recipes/x.lock:4:1: missing key 'location' in [[package]]: where the repository has it\n"
+        "recipes/x.lock:4:1: missing key 'size' in [[package]]: the file's, in bytes\n"
+        "recipes/x.lock:4:1: missing key 'sha256' in [[package]]: the file's digest");
+  CHECK(error_of(base + package("a-1-1.x86_64",
+                                "repo = \"r\"\nlocation = \"../a.rpm\"\nsize = -7\nsha256 = \"sha256:00\"\n")) ==
+        "recipes/x.lock:7:12: '../a.rpm' leads out of the repository 'r'\n"
+        "recipes/x.lock:8:8: -7 is not a package's size in bytes\n"
+        "recipes/x.lock:9:10: 'sha256:00' is not a SHA-256 digest: expected 64 lower-case hexadecimal characters");
+  CHECK(error_of(base + package("a-1-1.x86_64",
+                                "repo = \"r\"\nlocation = \"/a.rpm\"\nsize = \"7\"\nsha256 = \"" + kCommit + "\"\n")) ==
+        "recipes/x.lock:7:12: '/a.rpm' leads out of the repository 'r'\n"
+        "recipes/x.lock:8:8: 'size': expected an integer, found a string");
+  CHECK(error_of(base + package("a-1-1.x86_64", good) + package("a-2-1.noarch", good) +
+                 package("a-2-1.x86_64", good)) == "recipes/x.lock:17:9: the package 'a.x86_64' is there twice");
+  CHECK(error_of(base + "[packages]\nremoved = [\"bash\", \"a-1-1.x\", \"a-1-1.x\"]\n") ==
+        "recipes/x.lock:5:12: 'bash' is not a package: expected NAME-VERSION-RELEASE.ARCH\n"
+        "recipes/x.lock:5:31: 'a-1-1.x' is there twice");
+}
+
+TEST_CASE("each broken number of a lock is explained with file, line and column") {
+  const std::string base = "[base]\nref = \"a\"\ncommit = \"" + kCommit + "\"\n";
+  CHECK(error_of(base + "[ids.users]\na = 0\nb = 60001\nc = \"7\"\nd = 7\ne = 7\n\"f:g\" = 8\n[ids.groups]\nx = 7\n") ==
+        "recipes/x.lock:5:5: 0 is not between 1 and 60000\n"
+        "recipes/x.lock:6:5: 60001 is not between 1 and 60000\n"
+        "recipes/x.lock:7:5: 'c': expected an integer, found a string\n"
+        "recipes/x.lock:9:5: 7 is the number of 'd' already\n"
+        "recipes/x.lock:10:9: 'f:g' is not a name: use letters, digits, '_', '.' and '-'");
+  CHECK(error_of(base + "[ids.people]\na = 1\n") ==
+        "recipes/x.lock:4:6: unknown key 'people' in [ids]; known keys: users, groups");
+  CHECK(error_of(base + "[ids.users]\na = 1\n[ids.groups]\nb = 60000\n") == "");
+}
+
 TEST_CASE("a lock is kept beside its recipe") {
   CHECK(path_for("recipes/demo.toml") == "recipes/demo.lock");
   CHECK(path_for("recipes/fedora-42.1.toml") == "recipes/fedora-42.1.lock");

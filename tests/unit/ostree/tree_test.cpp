@@ -57,6 +57,50 @@ TEST_CASE("the same tree gives the same commit in another repository, and ostree
   CHECK(run({"ostree", "fsck", "--repo=" + first.get().path().string()}).exit_code == 0);
 }
 
+TEST_CASE("what is removed is gone, a directory with all that is in it, and what was not there is no error") {
+  ScratchRepository scratch;
+  const std::string before = scratch.commit([](Tree& tree) {
+    tree.put_file("/usr/lib/kept", file_meta(), "k");
+    tree.put_file("/usr/lib/gone", file_meta(), "g");
+    tree.put_file("/usr/share/x/y/z", file_meta(), "z");
+  });
+  const std::string after = scratch.commit(
+      [](Tree& tree) {
+        tree.remove("/usr/lib/gone");
+        tree.remove("/usr/share/x");
+        tree.remove("/usr/lib/never");
+        tree.remove("/nowhere/at/all");
+        CHECK_THROWS_WITH(tree.remove("/"), Catch::Contains("root of the tree"));
+      },
+      before);
+  const Tree tree(scratch.get(), after);
+  CHECK(tree.list("/usr/lib") == std::map<std::string, NodeKind>{{"kept", NodeKind::file}});
+  CHECK(tree.lookup("/usr/share"));
+  CHECK_FALSE(tree.lookup("/usr/share/x"));
+}
+
+TEST_CASE("a checkout has the commit's files as links to its objects") {
+  ScratchRepository scratch;
+  const std::string commit = scratch.commit([](Tree& tree) {
+    tree.put_file("/usr/bin/tool", file_meta(04755, 3, 4), "tool");
+    tree.put_symlink("/bin", "usr/bin");
+  });
+  const fs::path folder = scratch.folder() / "out";
+  check_out(scratch.get(), commit, folder);
+  CHECK(read_file(folder / "bin/tool") == "tool");
+  CHECK(fs::hard_link_count(folder / "usr/bin/tool") == 2);
+  CHECK((fs::status(folder / "usr/bin/tool").permissions() & 0777) == 0755);
+}
+
+TEST_CASE("a commit's list of packages is kept, and is absent when there is none") {
+  ScratchRepository scratch;
+  CommitMetadata metadata;
+  metadata.packages = {{"agent", "0", "1.0", "1", "x86_64"}, {"shadow", "2", "4.17", "3", "noarch"}};
+  const auto fill = [](Tree& tree) { tree.put_file("/usr/a", file_meta(), "a"); };
+  CHECK(commit_packages(scratch.get(), scratch.commit(fill, {}, metadata)) == metadata.packages);
+  CHECK(commit_packages(scratch.get(), scratch.commit(fill)).empty());
+}
+
 TEST_CASE("a path through a symbolic link is refused, and the error says where the link leads") {
   ScratchRepository scratch;
   const std::string commit = scratch.commit(tests::fill_minimal_os);
@@ -85,6 +129,42 @@ TEST_CASE("only what differs between two commits is visited") {
   std::vector<std::string> visited;
   for_each_added(scratch.get(), before, after, [&](const std::string& path, const Node&) { visited.push_back(path); });
   CHECK(visited == std::vector<std::string>{"/usr/etc/group", "/usr/lib/new", "/usr/lib/new/file"});
+}
+
+TEST_CASE("what was removed and replaced between two commits is visited too") {
+  ScratchRepository scratch;
+  const std::string empty = scratch.commit([](Tree&) {});
+  const std::string before = scratch.commit(
+      [](Tree& tree) {
+        tree.put_file("/a/gone", file_meta(), "12");
+        tree.put_file("/a/same", file_meta(), "same");
+        tree.put_file("/b/deep/x", file_meta(), "x");
+        tree.put_file("/c", file_meta(), "file");
+        tree.put_directory("/d", directory_meta(0755));
+      },
+      empty);
+  const std::string after = scratch.commit(
+      [](Tree& tree) {
+        tree.remove("/a/gone");
+        tree.put_file("/a/new", file_meta(), "123");
+        tree.remove("/b");
+        tree.remove("/c");
+        tree.put_file("/c/file", file_meta(), "in a directory");
+        tree.put_directory("/d", directory_meta(0700));
+      },
+      before);
+  std::vector<std::string> visited;
+  const auto note = [&](const std::string& path, const std::optional<Node>& from, const std::optional<Node>& to) {
+    visited.push_back((from ? to ? "~" : "-" : "+") + path);
+  };
+  for_each_changed(scratch.get(), before, after, note);
+  CHECK(visited == std::vector<std::string>{"-/c", "-/a/gone", "+/a/new", "-/b", "-/b/deep", "-/b/deep/x", "+/c",
+                                            "+/c/file", "~/d"});
+  visited.clear();
+  for_each_changed(scratch.get(), "", before, note);
+  CHECK(visited ==
+        std::vector<std::string>{"+/c", "+/a", "+/a/gone", "+/a/same", "+/b", "+/b/deep", "+/b/deep/x", "+/d"});
+  for_each_changed(scratch.get(), after, after, [](const auto&...) { FAIL("there is no difference"); });
 }
 
 TEST_CASE("set_meta changes metadata and keeps content") {

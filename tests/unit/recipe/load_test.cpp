@@ -261,6 +261,83 @@ TEST_CASE("images of every form are accepted, with and without a path") {
   CHECK(image("docker-archive:a.tar") == "docker-archive:/home/me/hosts/r/a.tar");
 }
 
+TEST_CASE("packages are read, those of files apart, each with its place") {
+  const std::string text = kNames + kBase + R"(
+[packages]
+repos = ["repos/fedora.repo", "/srv/own.repo"]
+install = ["vim", "bash-2:5.2-1.fc42.x86_64", "python3*", "agent >= 1.90", "/usr/bin/x", "./x.rpm", "../rpms/y.rpm"]
+local-keys = ["keys/own.asc", "/etc/keys/other.asc"]
+remove = ["nano"]
+replace = ["glibc*"]
+exclude = ["*-debuginfo"]
+unsigned = ["own"]
+ignore-scripts = ["filesystem.posttrans", "python3.12.*", "glibc.transfiletriggerin"]
+assume-provides = ["/bin/sh", "systemd = 252", "config(x) = 1:2-3"]
+releasever = "42"
+weak-dependencies = true
+)";
+  const Recipe recipe = parse(text, "recipes/x.toml",
+                              files_of({{"recipes/repos/fedora.repo", ""},
+                                        {"/srv/own.repo", ""},
+                                        {"recipes/x.rpm", ""},
+                                        {"rpms/y.rpm", ""},
+                                        {"recipes/keys/own.asc", "public"}}));
+  REQUIRE(recipe.packages);
+  const Packages& packages = *recipe.packages;
+  CHECK(packages.repos == std::vector<fs::path>{"/home/me/hosts/recipes/repos/fedora.repo", "/srv/own.repo"});
+  REQUIRE(packages.install.size() == 5);
+  CHECK(packages.install[0].text == "vim");
+  CHECK(packages.install[0].place == "recipes/x.toml:12:12");
+  CHECK(packages.install[3].text == "agent >= 1.90");
+  CHECK(packages.install[3].place == "recipes/x.toml:12:59");
+  CHECK(packages.install[4].text == "/usr/bin/x");
+  CHECK(packages.local == std::vector<fs::path>{"/home/me/hosts/recipes/x.rpm", "/home/me/hosts/rpms/y.rpm"});
+  CHECK(packages.local_as_written == std::vector<std::string>{"./x.rpm", "../rpms/y.rpm"});
+  CHECK(packages.local_keys == std::vector<std::string>{"/home/me/hosts/recipes/keys/own.asc", "/etc/keys/other.asc"});
+  REQUIRE(packages.remove.size() == 1);
+  CHECK(packages.remove[0].text == "nano");
+  CHECK(packages.remove[0].place == "recipes/x.toml:14:11");
+  REQUIRE(packages.replace.size() == 1);
+  CHECK(packages.replace[0].text == "glibc*");
+  CHECK(packages.exclude == std::vector<std::string>{"*-debuginfo"});
+  CHECK(packages.unsigned_repos == std::vector<std::string>{"own"});
+  CHECK(packages.ignored_scripts ==
+        std::vector<std::string>{"filesystem.posttrans", "python3.12.*", "glibc.transfiletriggerin"});
+  CHECK(packages.assume_provides == std::vector<std::string>{"/bin/sh", "systemd = 252", "config(x) = 1:2-3"});
+  CHECK(packages.releasever == "42");
+  CHECK(packages.weak);
+}
+
+TEST_CASE("a recipe without [packages] has none, and an empty one asks for nothing") {
+  CHECK_FALSE(parse(kNames + kBase, "x.toml", files_of({})).packages);
+  const Recipe recipe = parse(kNames + kBase + "[packages]\n", "x.toml", files_of({}));
+  REQUIRE(recipe.packages);
+  CHECK(recipe.packages->install.empty());
+  CHECK_FALSE(recipe.packages->releasever);
+  CHECK_FALSE(recipe.packages->weak);
+}
+
+TEST_CASE("an included recipe's repositories stay beside the packages of the including one") {
+  const FileAccess files =
+      files_of({{"c/common.toml", "[packages]\nrepos = [\"own.repo\"]\ninstall = [\"a\"]\n"}, {"c/own.repo", ""}});
+  const std::string text = "include = [\"c/common.toml\"]\n" + kNames + kBase + "[packages]\ninstall = [\"b\"]\n";
+  const Recipe recipe = parse(text, "x.toml", files);
+  CHECK(recipe.packages->repos == std::vector<fs::path>{"/home/me/hosts/c/own.repo"});
+  REQUIRE(recipe.packages->install.size() == 1);
+  CHECK(recipe.packages->install[0].text == "b");
+}
+
+TEST_CASE("an agent is layered as a package when the recipe says so") {
+  const FileAccess files = files_of({{"p/agent.toml", ""}, {"own.repo", ""}});
+  const std::string packages = "[packages]\nrepos = [\"own.repo\"]\n";
+  const auto form = [&](const std::string& as) {
+    return parse(kNames + kBase + packages + "[agent]\nprofile = \"./p\"\n" + as, "x.toml", files).agents.front().form;
+  };
+  CHECK(form("as = \"rpm\"\n") == AgentForm::rpm);
+  CHECK(form("as = \"container\"\n") == AgentForm::container);
+  CHECK(form("") == AgentForm::container);
+}
+
 TEST_CASE("an environment variable can hold the signing key") {
   const Recipe recipe = parse(kNames + kBase + "[sign]\nkey = \"env:COMPOSE_SIGNING_KEY\"\n", "x.toml", files_of({}));
   CHECK(recipe.sign.key_environment == "COMPOSE_SIGNING_KEY");
