@@ -69,7 +69,7 @@ Package to_lock(const recipe::Packages& wanted, const rpm::SolvedPackage& solved
 
 PackagesAnswer solve(Context& context, const PackagesQuestion& question) {
   const ostree::Tree base(context.repository, question.base);
-  const auto repos = read_repos(question.wanted, release_version(question.wanted, base));
+  const auto repos = repositories_for(question.wanted, base);
   const TemporaryDirectory scratch(context.scratch, "solve-");
   const auto rpmdb = copy_database(base, scratch.path() / "rpmdb");
   need_database(question, rpmdb);

@@ -228,7 +228,6 @@ std::vector<std::string> commit_signatures(Repository& repository, const std::st
 
 void set_commit_signature(Repository& repository, const std::string& commit, const std::string& signature) {
   GVariant* bytes = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, signature.data(), signature.size(), 1);
-  if (!metadata.packages.empty()) values[packages_key] = package_list(metadata.packages);
   GVariantBuilder builder;
   g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sv}"));
   g_variant_builder_add(&builder, "{sv}", ed25519_key, g_variant_new_array(G_VARIANT_TYPE("ay"), &bytes, 1));

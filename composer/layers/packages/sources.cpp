@@ -6,22 +6,15 @@
 #include <fmt/format.h>
 #include <boost/filesystem/operations.hpp>
 
+#include "layers/repositories.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
-#include "support/file.hpp"
 
 namespace compose::layers {
 
 const char* const local_repo = "local";
 
 namespace {
-
-constexpr const char* architecture = "x86_64";
-
-bool is_unsigned(const recipe::Packages& packages, const std::string& repo) {
-  const auto& ids = packages.unsigned_repos;
-  return std::find(ids.begin(), ids.end(), repo) != ids.end();
-}
 
 const rpm::RepoConfig* find_repo(const std::vector<rpm::RepoConfig>& repos, const std::string& id) {
   const auto found = std::find_if(repos.begin(), repos.end(), [&](const auto& repo) { return repo.id == id; });
@@ -69,54 +62,25 @@ std::string describe_key(const std::string& key) {
                                                             : "key " + key + "\n";
 }
 
-}  // namespace
-
 std::string release_version(const recipe::Packages& packages, const ostree::Tree& base) {
   if (packages.releasever) return *packages.releasever;
-  const std::string version = base.lookup("/usr/lib/os-release") ? version_id(base.read("/usr/lib/os-release")) : "";
-  if (!version.empty()) return version;
-  throw Error(ErrorKind::input,
-              "the base's /usr/lib/os-release has no VERSION_ID, which $releasever in .repo files stands for",
-              "say it in the recipe: [packages] releasever = \"42\"");
+  return base.lookup("/usr/lib/os-release") ? version_id(base.read("/usr/lib/os-release")) : "";
 }
 
-std::vector<rpm::RepoConfig> read_repos(const recipe::Packages& packages, const std::string& release_version) {
-  const rpm::Variables variables{{"releasever", release_version}, {"basearch", architecture}, {"arch", architecture}};
-  std::map<std::string, rpm::RepoConfig> repos;
-  for (const auto& file : packages.repos) {
-    for (auto& repo : rpm::parse_repo_file(read_file(file), file, variables)) {
-      const auto [known, added] = repos.emplace(repo.id, repo);
-      if (!added) {
-        throw Error(ErrorKind::input, fmt::format("{}: the repository '{}' is there already in {}", repo.place, repo.id,
-                                                  known->second.place));
-      }
-    }
-  }
-  std::vector<rpm::RepoConfig> sorted;
-  for (auto& [id, repo] : repos) sorted.push_back(std::move(repo));
-  return sorted;
+// Who has to have signed the package; nobody where the recipe takes it unsigned.
+rpm::Trust trust_of(const recipe::Packages& packages, const rpm::PackageSource& source) {
+  if (source.repo != nullptr) return {source.repo->gpg_check, source.repo->gpg_keys};
+  const auto& ids = packages.unsigned_repos;
+  return {std::find(ids.begin(), ids.end(), local_repo) == ids.end(), packages.local_keys};
 }
 
-rpm::Trust trust_of(const recipe::Packages& packages, const std::string& repo,
-                    const std::vector<rpm::RepoConfig>& repos) {
-  rpm::Trust trust;
-  trust.checked = !is_unsigned(packages, repo);
-  if (!trust.checked) return trust;
-  if (repo == local_repo) {
-    trust.keys = packages.local_keys;
-    return trust;
-  }
-  const rpm::RepoConfig* config = find_repo(repos, repo);
-  if (config != nullptr && config->gpg_check && !config->gpg_keys.empty()) {
-    trust.keys = config->gpg_keys;
-    return trust;
-  }
-  throw Error(
-      ErrorKind::input,
-      fmt::format("packages of the repository '{}' cannot be checked: its .repo file {}", repo,
-                  config != nullptr && !config->gpg_check ? "has gpgcheck=0" : "names no gpgkey"),
-      fmt::format("name the key that signs them, or accept unsigned ones in the recipe: [packages] unsigned = [\"{}\"]",
-                  repo));
+}  // namespace
+
+std::vector<rpm::RepoConfig> repositories_for(const recipe::Packages& packages, const ostree::Tree& base) {
+  const std::string version = release_version(packages, base);
+  rpm::Variables variables = repo_variables(version);
+  if (version.empty()) variables.erase("releasever");
+  return read_repositories(packages, variables);
 }
 
 std::vector<fs::path> fetch_locked(Context& context, const recipe::Packages& packages,
@@ -127,12 +91,12 @@ std::vector<fs::path> fetch_locked(Context& context, const recipe::Packages& pac
   const auto files = rpm::fetch_packages(sources, context.cache, context.events);
   std::map<std::string, std::vector<fs::path>> keys;
   for (std::size_t i = 0; i < locked.size(); ++i) {
-    const std::string& repo = locked[i].repo;
-    const rpm::Trust trust = trust_of(packages, repo, repos);
+    const rpm::Trust trust = trust_of(packages, sources[i]);
     if (!trust.checked) {
       rpm::verify_digests(files[i]);
       continue;
     }
+    const std::string& repo = locked[i].repo;
     if (!keys.contains(repo)) keys[repo] = rpm::fetch_keys(trust, context.cache);
     rpm::verify_package(files[i], keys[repo]);
   }
@@ -143,7 +107,7 @@ std::string describe_trust(const recipe::Packages& packages) {
   std::string text;
   for (const auto& id : packages.unsigned_repos) text += "unsigned " + id + "\n";
   for (const auto& key : packages.local_keys) text += "local " + describe_key(key);
-  for (const auto& repo : read_repos(packages, packages.releasever.value_or("RELEASEVER"))) {
+  for (const auto& repo : read_repositories(packages, repo_variables(packages.releasever.value_or("$releasever")))) {
     text += fmt::format("repo {} {}\n", repo.id, repo.gpg_check ? "signed" : "unsigned");
     for (const auto& key : repo.gpg_keys) text += describe_key(key);
   }

@@ -15,16 +15,10 @@ namespace compose::layers {
 // The id under which package files of the recipe's own go, in locks and in `unsigned`.
 extern const char* const local_repo;
 
-// What $releasever stands for: the recipe's word, else the VERSION_ID of the base's os-release. Throws Error(input)
-// when neither says.
-std::string release_version(const recipe::Packages& packages, const ostree::Tree& base);
-
-// The enabled repositories of all the recipe's .repo files, sorted by id. Throws Error(input) when two have one id.
-std::vector<rpm::RepoConfig> read_repos(const recipe::Packages& packages, const std::string& release_version);
-
-// Who may sign packages of this repository.
-rpm::Trust trust_of(const recipe::Packages& packages, const std::string& repo,
-                    const std::vector<rpm::RepoConfig>& repos);
+// The recipe's repositories for this base: $releasever is the recipe's word, else the VERSION_ID of the base's
+// os-release. Throws what read_repositories() throws: a
+// .repo file that says $releasever when nobody knows it is wrong.
+std::vector<rpm::RepoConfig> repositories_for(const recipe::Packages& packages, const ostree::Tree& base);
 
 // The locked packages as files of the cache, in the lock's order, each one's digest and signature checked. Throws
 // Error(input) when the recipe no longer has a repository that the lock names.
