@@ -75,6 +75,12 @@ Problem problem_with_file_name(std::string_view value) {
   return fmt::format("{} is not the name of a file in the profile's folder or in ../common", quoted(value));
 }
 
+Problem problem_with_form(std::string_view value) {
+  if (value == "container" || value == "rpm") return std::nullopt;
+  return fmt::format("{} is not a way to layer an agent: write \"container\" or \"rpm\", or leave it out for both",
+                     quoted(value));
+}
+
 Problem problem_with_propagation(std::string_view value) {
   if (value == "rslave" || value == "rshared") return std::nullopt;
   return fmt::format(

@@ -17,6 +17,7 @@ Problem problem_with_sysctl(std::string_view value);          // "net.ipv4.ip_fo
 Problem problem_with_argument(std::string_view value);        // one of a command in a unit: needs no quoting there
 Problem problem_with_text(std::string_view value);            // one line for people
 Problem problem_with_file_name(std::string_view value);       // in the profile's own folder, or "../common/NAME"
+Problem problem_with_form(std::string_view value);            // "container", "rpm"
 Problem problem_with_propagation(std::string_view value);     // "rslave", "rshared"
 
 }  // namespace compose::agent

@@ -26,8 +26,12 @@ std::string leave_one_out(const Pair& pair) {
                      pair.first.profile.file.string(), pair.second.profile.file.string());
 }
 
+bool both_in_containers(const Pair& pair) {
+  return pair.first.settings.form == Form::container && pair.second.settings.form == Form::container;
+}
+
 void check_container(const Pair& pair) {
-  if (pair.first.profile.container != pair.second.profile.container) return;
+  if (!both_in_containers(pair) || pair.first.profile.container != pair.second.profile.container) return;
   pair.findings.push_back(
       {"container-name", pair.first.profile.container,
        fmt::format("the agents {} both call their container so: each removes the other's when it starts", pair.names()),
@@ -47,9 +51,9 @@ void check_ports(const Pair& pair) {
   }
 }
 
-const Directory* directory_at(const Profile& profile, const std::string& path) {
-  for (const Directory& directory : profile.directories) {
-    if (directory.path == path) return &directory;
+const Directory* directory_at(const Chosen& agent, const std::string& path) {
+  for (const Directory& directory : agent.profile.directories) {
+    if (directory.path == path && counts(directory, agent.settings)) return &directory;
   }
   return nullptr;
 }
@@ -60,7 +64,8 @@ std::string described(const Directory& directory) {
 
 void check_directories(const Pair& pair) {
   for (const Directory& one : pair.first.profile.directories) {
-    const Directory* other = directory_at(pair.second.profile, one.path);
+    if (!counts(one, pair.first.settings)) continue;
+    const Directory* other = directory_at(pair.second, one.path);
     if (other == nullptr || described(one) == described(*other)) continue;
     pair.findings.push_back({"directory-differs", one.path,
                              fmt::format("the agents {} both make this folder, one as {}, the other as {}: which holds "
@@ -89,7 +94,8 @@ void check_paths(const Pair& pair) {
     const GeneratedFile* other = file_at(pair.second_files, file.path);
     if (other != nullptr && !(S_ISDIR(file.meta.mode) && S_ISDIR(other->meta.mode))) check(file.path);
   }
-  if (pair.first.profile.image_archive == pair.second.profile.image_archive) check(pair.first.profile.image_archive);
+  const std::string& archive = pair.first.profile.image_archive;
+  if (both_in_containers(pair) && archive == pair.second.profile.image_archive) check(archive);
 }
 
 void check_sysctls(const Pair& pair) {

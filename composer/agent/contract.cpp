@@ -10,7 +10,7 @@ namespace {
 
 // What other units make while they start, before an agent: the sockets of the tree, the folders of the agent's own
 // units.
-void add_made_by_units(const Profile& profile, HostTree& host) {
+void add_made_by_units(const Chosen& agent, HostTree& host) {
   for (const std::string& name : host.names_in(std::string(kUnitFolder))) {
     if (!name.ends_with(".socket")) continue;
     const auto unit = find_unit(host, name);
@@ -18,8 +18,8 @@ void add_made_by_units(const Profile& profile, HostTree& host) {
       if (socket.starts_with('/')) host.add_made(host.resolve(socket).path);
     }
   }
-  for (const TemplateFile& file : profile.files) {
-    if (!file.path.starts_with(kUnitFolder)) continue;
+  for (const TemplateFile& file : agent.profile.files) {
+    if (!file.path.starts_with(kUnitFolder) || !counts(file, agent.settings)) continue;
     for (const auto& [key, root] :
          {std::pair{"RuntimeDirectory", "/run/"}, std::pair{"StateDirectory", "/var/lib/"},
           std::pair{"CacheDirectory", "/var/cache/"}, std::pair{"LogsDirectory", "/var/log/"}}) {
@@ -41,17 +41,18 @@ std::vector<Finding> check_contract(const Chosen& agent, const TreeReader& tree)
   const auto runtime = find_runtime(agent.settings.runtime);
   std::vector<Finding> findings;
   HostTree host(tree);
-  add_made_by_units(agent.profile, host);
+  add_made_by_units(agent, host);
   const Subject subject{agent, runtime.value_or(Runtime()), host, findings};
   check_requirements(subject);
   check_runtime(subject);
-  check_binds(subject);
+  check_package(subject);
+  if (subject.in_container()) check_binds(subject);
   check_var_links(subject);
   check_config(subject);
   check_presets(subject);
   check_sysctls(subject);
   check_ports(subject);
-  check_selinux(subject);
+  if (subject.in_container()) check_selinux(subject);
   return findings;
 }
 

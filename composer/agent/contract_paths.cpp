@@ -128,7 +128,7 @@ void require_unit(const Subject& subject, const std::string& name, const std::st
 
 void check_requirements(const Subject& subject) {
   for (const Requirement& requirement : subject.profile().requirements) {
-    if (!subject.counts(requirement.runtime)) continue;
+    if (!subject.counts(requirement)) continue;
     switch (requirement.kind) {
       case Kind::file:
       case Kind::program:
@@ -150,7 +150,10 @@ void check_binds(const Subject& subject) {
 }
 
 void check_var_links(const Subject& subject) {
-  for (const Directory& directory : subject.profile().directories) check_var_link(subject, directory.path);
+  for (const Directory& directory : subject.profile().directories) {
+    if (subject.counts(directory)) check_var_link(subject, directory.path);
+  }
+  if (!subject.in_container()) return;
   for (const Bind& bind : subject.profile().binds) {
     if (subject.counts(bind.runtime) && !bind.optional) check_var_link(subject, bind.source);
   }

@@ -18,6 +18,11 @@ struct Subject {
 
   const Profile& profile() const { return agent.profile; }
   bool counts(const std::string& of_runtime) const { return counts_under(of_runtime, agent.settings); }
+  template <typename Item>
+  bool counts(const Item& item) const {
+    return agent::counts(item, agent.settings);
+  }
+  bool in_container() const { return agent.settings.form == Form::container; }
   // The first finding of an id about a path stays the only one: a profile knows more about its runtime than we do.
   void add(Finding finding) const;
 };
@@ -30,6 +35,7 @@ void check_config(const Subject& subject);
 
 // contract_systemd.cpp
 void check_runtime(const Subject& subject);
+void check_package(const Subject& subject);  // an agent as RPM
 void check_presets(const Subject& subject);
 void check_sysctls(const Subject& subject);
 void check_ports(const Subject& subject);

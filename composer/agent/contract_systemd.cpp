@@ -33,7 +33,7 @@ std::vector<std::string> own_units(const Subject& subject) {
   for (const TemplateFile& file : subject.profile().files) {
     const bool unit =
         file.path.starts_with(kUnitFolder) && file.path.find('/', kUnitFolder.size()) == std::string::npos;
-    if (unit && subject.counts(file.runtime)) names.push_back(file.path.substr(kUnitFolder.size()));
+    if (unit && subject.counts(file)) names.push_back(file.path.substr(kUnitFolder.size()));
   }
   return names;
 }
@@ -110,6 +110,13 @@ void check_runtime(const Subject& subject) {
                    fmt::format("leave out the package that brings '{}', or choose another [agent] runtime", file)});
     }
   }
+}
+
+void check_package(const Subject& subject) {
+  if (subject.in_container()) return;
+  require_unit(subject, subject.profile().package->unit,
+               fmt::format("it runs the agent '{}', which is layered as RPM", subject.profile().name),
+               "name the package that has it as [agent] package, or leave as = \"rpm\" out");
 }
 
 void check_presets(const Subject& subject) {

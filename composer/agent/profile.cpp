@@ -4,9 +4,9 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <boost/filesystem/operations.hpp>
 
 #include "agent/checks.hpp"
+#include "agent/profile_items.hpp"
 #include "agent/render.hpp"
 #include "agent/runtime.hpp"
 #include "agent/template.hpp"
@@ -14,19 +14,9 @@
 #include "recipe/document.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
-#include "support/file.hpp"
 
 namespace compose::agent {
 namespace {
-
-using recipe::Table;
-
-constexpr std::uint64_t kTemplateLimitBytes = 1U << 20U;
-
-std::uint32_t read_mode(Table& table, std::uint32_t fallback) {
-  const auto text = table.string("mode", recipe::problem_with_mode);
-  return text ? recipe::mode_of(*text) : fallback;
-}
 
 Problem problem_with_image_reference(std::string_view value) {
   recipe::ImagePath ignored;
@@ -40,8 +30,6 @@ Problem problem_with_image_name(std::string_view value) {
   }
   return fmt::format("{} has no tag: write NAME:TAG", recipe::quoted(value));
 }
-
-std::string read_runtime(Table& table) { return table.string("runtime", recipe::problem_with_runtime).value_or(""); }
 
 std::map<std::string, std::string> read_variables(Table table) {
   std::map<std::string, std::string> variables;
@@ -72,6 +60,7 @@ void read_image(Table table, Profile& profile) {
 
 void read_container(Table table, Profile& profile) {
   profile.container = table.required_string("name", "the container's name", problem_with_word);
+  profile.container_unit = table.string("unit", recipe::problem_with_unit).value_or("");
   profile.runtimes = table.strings("runtimes", recipe::problem_with_runtime);
   if (profile.runtimes.empty()) table.error("runtimes", "'runtimes' must name what the agent can run under");
   profile.arguments = table.strings("arguments", problem_with_argument);
@@ -86,6 +75,18 @@ void read_container(Table table, Profile& profile) {
   table.finish();
 }
 
+Package read_package(Table table) {
+  Package package;
+  package.install = table.strings("install", recipe::problem_with_package_name);
+  if (package.install.empty()) table.error("install", "'install' must name the packages that the agent consists of");
+  package.unit = table.required_string("unit", "the package's unit that runs the agent", recipe::problem_with_unit);
+  package.runtimes = table.strings("runtimes", recipe::problem_with_runtime);
+  if (package.runtimes.empty()) table.error("runtimes", "'runtimes' must name what the package works with");
+  package.image = table.string("image", problem_with_image_name).value_or("");
+  table.finish();
+  return package;
+}
+
 void read_config(Table table, Profile& profile) {
   profile.config_path = table.required_string("path", "the agent's configuration file", problem_with_shipped_path);
   profile.config_mode = read_mode(table, 0644);
@@ -97,40 +98,6 @@ void read_config(Table table, Profile& profile) {
         "'cluster_key' and 'cluster' belong together: the variable, and its value unless a recipe has one");
   }
   table.finish();
-}
-
-Bind read_bind(Table table) {
-  Bind bind;
-  bind.source = table.required_string("source", "the path of the host", problem_with_host_path);
-  bind.target = table.string("target", problem_with_host_path).value_or(bind.source);
-  bind.read_only = table.boolean("read_only").value_or(false);
-  bind.optional = table.boolean("optional").value_or(false);
-  bind.runtime = read_runtime(table);
-  bind.propagation = table.string("propagation", problem_with_propagation).value_or("");
-  table.finish();
-  return bind;
-}
-
-Sysctl read_sysctl(Table table) {
-  Sysctl sysctl;
-  sysctl.key = table.required_string("key", "the kernel's setting", problem_with_sysctl);
-  sysctl.value = table.required_string("value", "what it has to be", problem_with_argument);
-  sysctl.reason = table.required_string("reason", "why", problem_with_text);
-  table.finish();
-  return sysctl;
-}
-
-Port read_port(Table table) {
-  Port port;
-  const auto number = table.integer("number");
-  if (!number || *number < 1 || *number > 65535) {
-    table.error("number", "'number' must be a TCP port, from 1 to 65535");
-  } else {
-    port.number = static_cast<std::uint16_t>(*number);
-  }
-  port.meaning = table.required_string("meaning", "what listens there", problem_with_text);
-  table.finish();
-  return port;
 }
 
 Promise read_promise(Table table) {
@@ -170,78 +137,11 @@ std::vector<Option> read_options(Table table) {
     option.standard = standard.value_or(false);
     option.on = read_effect(*entry, "on");
     option.off = read_effect(*entry, "off");
+    option.form = read_form(*entry);
     entry->finish();
     options.push_back(std::move(option));
   }
   return options;
-}
-
-Directory read_directory(Table table) {
-  Directory directory;
-  directory.path = table.required_string("path", "the directory", problem_with_directory_path);
-  directory.mode = read_mode(table, directory.mode);
-  directory.owner = table.string("owner", problem_with_word).value_or(directory.owner);
-  directory.group = table.string("group", problem_with_word).value_or(directory.group);
-  if (directory.path.starts_with("/etc/") && (directory.owner != "root" || directory.group != "root")) {
-    table.error("path", "a directory of /etc belongs to root:root");
-  }
-  table.finish();
-  return directory;
-}
-
-TemplateFile read_file_entry(Table table, const fs::path& folder) {
-  TemplateFile file;
-  file.path = table.required_string("path", "where the file goes", problem_with_shipped_path);
-  file.mode = read_mode(table, file.mode);
-  file.runtime = read_runtime(table);
-  const std::string name = table.required_string("template", "the file's text, in the profile's folder or in ../common",
-                                                 problem_with_file_name);
-  file.source = (folder / name).lexically_normal();
-  table.finish();
-  if (name.empty() || problem_with_file_name(name)) return file;
-  if (!fs::is_regular_file(file.source)) {
-    table.error("template", fmt::format("there is no file {}", recipe::quoted(file.source.string())));
-    return file;
-  }
-  file.text = read_file(file.source, kTemplateLimitBytes);
-  return file;
-}
-
-Symlink read_symlink(Table table) {
-  Symlink link;
-  link.path = table.required_string("path", "where the link goes", problem_with_shipped_path);
-  link.target = table.required_string("target", "where it leads", problem_with_host_path);
-  link.runtime = read_runtime(table);
-  table.finish();
-  return link;
-}
-
-void read_names(Table& table, Requirement& requirement) {
-  using Kind = Requirement::Kind;
-  const auto take = [&](const char* key, Kind kind, Problem (*check)(std::string_view)) {
-    const auto name = table.string(key, check);
-    if (!name) return;
-    requirement.kind = kind;
-    requirement.names.push_back(*name);
-  };
-  take("path", Kind::file, problem_with_host_path);
-  take("program", Kind::program, problem_with_host_path);
-  take("unit", Kind::unit, recipe::problem_with_unit);
-  const auto any = table.strings("any", problem_with_host_path);
-  if (!any.empty()) requirement.kind = Kind::any;
-  const bool one = any.empty() ? requirement.names.size() == 1 : requirement.names.empty();
-  if (!one) table.error_here("exactly one of 'path', 'program', 'unit' and 'any' says what is required");
-  requirement.names.insert(requirement.names.end(), any.begin(), any.end());
-}
-
-Requirement read_requirement(Table table) {
-  Requirement requirement;
-  read_names(table, requirement);
-  requirement.reason = table.required_string("reason", "why the host needs it");
-  requirement.fix = table.required_string("fix", "what brings it");
-  requirement.runtime = read_runtime(table);
-  table.finish();
-  return requirement;
 }
 
 template <typename Item, typename Read>
@@ -268,6 +168,7 @@ Profile read_profile(Table root, const fs::path& folder) {
   read_section(root, "agent", "what the agent is", profile, read_agent);
   read_section(root, "image", "its container image", profile, read_image);
   read_section(root, "container", "how the image is run", profile, read_container);
+  if (const auto package = root.table("package")) profile.package = read_package(*package);
   if (const auto config = root.table("config")) read_config(*config, profile);
   profile.binds = read_list<Bind>(root, "bind", read_bind);
   profile.directories = read_sorted<Directory>(root, "directory", read_directory);
@@ -284,27 +185,40 @@ Profile read_profile(Table root, const fs::path& folder) {
 }
 
 // Nothing may be written twice, and templates must be complete: better said now than after an image was fetched.
-void check_rendered(const Profile& profile, const std::string& runtime) {
-  Settings settings;
-  settings.runtime = runtime;
+void check_rendered(const Profile& profile, const Settings& settings) {
   std::set<std::string> paths;
   const auto add = [&](const std::string& path) {
     if (path.empty() || paths.insert(path).second) return;
     throw Error(ErrorKind::input, fmt::format("{}: '{}' is written twice", profile.file.string(), path));
   };
-  for (const std::string& path : {profile.image_archive, profile.image_id_file, profile.config_path,
-                                  tmpfiles_path(profile), sysctl_path(profile)}) {
-    add(path);
+  add(profile.config_path);
+  add(tmpfiles_path(profile, settings));
+  add(sysctl_path(profile));
+  if (settings.form == Form::container) {
+    add(profile.image_archive);
+    add(profile.image_id_file);
   }
+  const auto values = template_values(profile, settings);
   for (const TemplateFile& entry : profile.files) {
-    if (counts_under(entry.runtime, settings)) add(entry.path);
+    if (!counts(entry, settings)) continue;
+    add(entry.path);
+    substitute(entry.text, values, entry.source);
   }
   for (const Symlink& link : profile.symlinks) {
-    if (counts_under(link.runtime, settings)) add(link.path);
+    if (counts(link, settings)) add(link.path);
   }
-  for (const Directory& directory : profile.directories) add(directory.path);
-  const auto values = template_values(profile, settings);
-  for (const TemplateFile& entry : profile.files) substitute(entry.text, values, entry.source);
+  for (const Directory& directory : profile.directories) {
+    if (counts(directory, settings)) add(directory.path);
+  }
+}
+
+void check_rendered(const Profile& profile, Form form) {
+  Settings settings;
+  settings.form = form;
+  for (const std::string& runtime : runtimes_of(profile, form)) {
+    settings.runtime = runtime;
+    check_rendered(profile, settings);
+  }
 }
 
 }  // namespace
@@ -318,7 +232,8 @@ Profile load_profile(const fs::path& folder) {
   diagnostics.throw_if_any("agent-layer/README.md explains every key");
   profile.file = file;
   profile.digest = sha256_of_file(file);
-  for (const std::string& runtime : profile.runtimes) check_rendered(profile, runtime);
+  check_rendered(profile, Form::container);
+  if (profile.package) check_rendered(profile, Form::rpm);
   return profile;
 }
 

@@ -1,23 +1,29 @@
 #pragma once
-// An agent's profile: a folder of agent-layer/ that says, as data, all that a tree needs for one cluster agent to run
-// as a container. agent-layer/README.md is the reference of every key. Nothing about any agent is known here.
+// An agent's profile: a folder of agent-layer/ that says, as data, all that a tree needs for one cluster agent to run,
+// as a container or from an RPM. agent-layer/README.md is the reference of every key. Nothing about any agent is known
+// here.
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "recipe/recipe.hpp"
 #include "support/path.hpp"
 
 namespace compose::agent {
 
+using Form = recipe::AgentForm;
+
 // Paths are those of the running host; what is below /etc is shipped below /usr/etc. Where a `runtime` is named, the
-// item counts only under that one.
+// item counts only under that one; where a `form`, only when the agent is layered so.
 struct Directory {
   std::string path;  // below /etc, /var or /run
   std::uint32_t mode = 0755;
   std::string owner = "root";  // names; always root below /etc
   std::string group = "root";
+  std::optional<Form> form = std::nullopt;
 };
 
 struct TemplateFile {
@@ -26,12 +32,14 @@ struct TemplateFile {
   fs::path source;  // for messages
   std::string text;
   std::string runtime;
+  std::optional<Form> form = std::nullopt;
 };
 
 struct Symlink {
   std::string path;
   std::string target;
   std::string runtime;
+  std::optional<Form> form = std::nullopt;
 };
 
 // A path of the host that the container sees.
@@ -52,6 +60,7 @@ struct Requirement {
   std::string reason;              // why the host needs it
   std::string fix;                 // what brings it
   std::string runtime;
+  std::optional<Form> form = std::nullopt;
 };
 
 // A kernel setting that the agent's own files make.
@@ -80,6 +89,15 @@ struct Option {
   bool standard = false;  // unless the recipe says otherwise
   Effect on;
   Effect off;
+  std::optional<Form> form = std::nullopt;
+};
+
+// The agent as an RPM: what of it the profile has to know.
+struct Package {
+  std::vector<std::string> install;   // names; a recipe may name another package instead of all of them
+  std::string unit;                   // runs the agent
+  std::vector<std::string> runtimes;  // those that it works with, best first
+  std::string image;                  // NAME:TAG of an image that the package gives the runtime; empty: none
 };
 
 // What a boot test may expect of a host with this agent.
@@ -101,12 +119,15 @@ struct Profile {
   std::string image_id_file;
 
   std::string container;                                                 // its name
+  std::string container_unit;                                            // runs it; empty: the profile does not say
   std::vector<std::string> runtimes;                                     // those it can run under, best first
   std::vector<std::string> arguments;                                    // of the runtime's `run`
   std::map<std::string, std::vector<std::string>> arguments_by_runtime;  // only under that one
   std::vector<std::string> command;                                      // after the image
   std::map<std::string, std::string> container_environment;              // --env, fixed
   std::vector<Bind> binds;
+
+  std::optional<Package> package;  // absent: the agent cannot be layered as RPM
 
   std::string config_path;  // the file of KEY=VALUE lines that people and user data change; empty: it has none
   std::uint32_t config_mode = 0644;

@@ -1,10 +1,13 @@
 #include "agent/render.hpp"
 
 #include <algorithm>
+#include <set>
+#include <sstream>
 
 #include <sys/stat.h>
 
 #include <fmt/format.h>
+#include <boost/algorithm/string/trim.hpp>
 
 #include "agent/runtime.hpp"
 #include "agent/template.hpp"
@@ -55,20 +58,25 @@ std::string optional_binds(const Profile& profile, const Settings& settings) {
   return text;
 }
 
-std::string tmpfiles(const Profile& profile) {
+bool made_at_boot(const Directory& directory, const Settings& settings) {
+  return counts(directory, settings) && !directory.path.starts_with("/etc/");
+}
+
+std::string tmpfiles(const Profile& profile, const Settings& settings) {
   std::string text = fmt::format("# {}: made at boot where missing.\n", profile.summary);
   for (const Directory& directory : profile.directories) {
-    if (directory.path.starts_with("/etc/")) continue;
+    if (!made_at_boot(directory, settings)) continue;
     text += fmt::format("d {} {:04o} {} {} - -\n", directory.path, directory.mode, directory.owner, directory.group);
   }
   return text;
 }
 
-void check_variable(const Profile& profile, const std::string& name, const std::string& value) {
+void check_variable(const Profile& profile, const Settings& settings, const std::string& name,
+                    const std::string& value) {
   if (const auto problem = recipe::problem_with_variable(name, value)) {
     throw Error(ErrorKind::input, fmt::format("agent '{}': {}", profile.name, *problem));
   }
-  if (profile.container_environment.count(name) > 0) {
+  if (settings.form == Form::container && profile.container_environment.count(name) > 0) {
     throw Error(ErrorKind::input,
                 fmt::format("agent '{}': {} is fixed by the profile and cannot be set", profile.name, name));
   }
@@ -102,7 +110,7 @@ std::vector<std::string> recipe_lines(const Profile& profile, const Settings& se
   const std::string cluster = cluster_of(profile, settings);
   if (!cluster.empty()) lines.push_back(fmt::format("{}={}", profile.cluster_key, cluster));
   for (const auto& [name, value] : settings.environment) {
-    check_variable(profile, name, value);
+    check_variable(profile, settings, name, value);
     lines.push_back(fmt::format("{}={}", name, value));
   }
   return lines;
@@ -118,6 +126,7 @@ std::string config(const Profile& profile, const Settings& settings) {
 std::string settings_lines(const Profile& profile, const Settings& settings) {
   std::vector<std::string> lines;
   for (const Option& option : profile.options) {
+    if (!counts(option, settings)) continue;
     for (const auto& [name, value] : effect_of(profile, settings, option).settings) lines.push_back(name + "=" + value);
   }
   for (const std::string& line : recipe_lines(profile, settings)) lines.push_back(line);
@@ -132,15 +141,25 @@ std::string sysctl_conf(const Profile& profile) {
   return text;
 }
 
+std::map<std::string, std::string> container_values(const Profile& profile, const Settings& settings) {
+  return {{"container", profile.container},
+          {"image_id", settings.image_id},
+          {"image_archive", profile.image_archive},
+          {"image_id_file", profile.image_id_file},
+          {"run_arguments", run_arguments(profile, settings)},
+          {"command", fmt::format("{}", fmt::join(profile.command, " "))},
+          {"optional_binds", optional_binds(profile, settings)}};
+}
+
 void check_options(const Profile& profile, const Settings& settings) {
   for (const auto& [name, value] : settings.options) option_holds(profile, settings, name);
 }
 
 }  // namespace
 
-std::string tmpfiles_path(const Profile& profile) {
+std::string tmpfiles_path(const Profile& profile, const Settings& settings) {
   const bool needed = std::any_of(profile.directories.begin(), profile.directories.end(),
-                                  [](const Directory& directory) { return !directory.path.starts_with("/etc/"); });
+                                  [&](const Directory& directory) { return made_at_boot(directory, settings); });
   return needed ? fmt::format("/usr/lib/tmpfiles.d/{}.conf", profile.name) : "";
 }
 
@@ -152,6 +171,33 @@ bool counts_under(const std::string& runtime, const Settings& settings) {
   return runtime.empty() || runtime == settings.runtime;
 }
 
+bool counts_in(const std::optional<Form>& form, const Settings& settings) { return !form || *form == settings.form; }
+
+const std::vector<std::string>& runtimes_of(const Profile& profile, Form form) {
+  if (form == Form::container) return profile.runtimes;
+  if (profile.package) return profile.package->runtimes;
+  throw Error(ErrorKind::input,
+              fmt::format("agent '{}' cannot be layered as RPM: its profile names no package", profile.name),
+              fmt::format("write as = \"container\", or add [package] to {}", profile.file.string()));
+}
+
+std::string config_over(const std::string& packaged, const std::string& rendered) {
+  const auto name_of = [](const std::string& line) {
+    return boost::algorithm::trim_copy(line.substr(0, std::min(line.find('='), line.size())));
+  };
+  std::set<std::string> names;
+  std::istringstream ours(rendered);
+  for (std::string line; std::getline(ours, line);) {
+    if (!line.starts_with('#')) names.insert(name_of(line));
+  }
+  std::string text;
+  std::istringstream theirs(packaged);
+  for (std::string line; std::getline(theirs, line);) {
+    if (names.count(name_of(line)) == 0) text += line + "\n";
+  }
+  return text + rendered;
+}
+
 std::vector<std::string> effective_arguments(const Profile& profile, const Settings& settings) {
   std::vector<std::string> arguments = profile.arguments;
   const auto append = [&](const std::vector<std::string>& more) {
@@ -160,7 +206,9 @@ std::vector<std::string> effective_arguments(const Profile& profile, const Setti
   if (const auto own = profile.arguments_by_runtime.find(settings.runtime); own != profile.arguments_by_runtime.end()) {
     append(own->second);
   }
-  for (const Option& option : profile.options) append(effect_of(profile, settings, option).arguments);
+  for (const Option& option : profile.options) {
+    if (counts(option, settings)) append(effect_of(profile, settings, option).arguments);
+  }
   return arguments;
 }
 
@@ -172,7 +220,12 @@ bool option_holds(const Profile& profile, const Settings& settings, const std::s
       continue;
     }
     const auto chosen = settings.options.find(name);
-    return chosen == settings.options.end() ? option.standard : chosen->second.value;
+    if (counts(option, settings)) return chosen == settings.options.end() ? option.standard : chosen->second.value;
+    if (chosen == settings.options.end()) return false;
+    throw Error(ErrorKind::input,
+                fmt::format("{}: option '{}' of agent '{}' has no effect with as = \"{}\"", chosen->second.place, name,
+                            profile.name, settings.form == Form::rpm ? "rpm" : "container"),
+                "leave the line out");
   }
   const auto meant = recipe::nearest(name, names);
   const auto chosen = settings.options.find(name);
@@ -185,29 +238,26 @@ bool option_holds(const Profile& profile, const Settings& settings, const std::s
 
 std::map<std::string, std::string> template_values(const Profile& profile, const Settings& settings) {
   const auto runtime = find_runtime(settings.runtime);
-  if (!runtime ||
-      std::find(profile.runtimes.begin(), profile.runtimes.end(), settings.runtime) == profile.runtimes.end()) {
+  const auto& runtimes = runtimes_of(profile, settings.form);
+  if (!runtime || std::find(runtimes.begin(), runtimes.end(), settings.runtime) == runtimes.end()) {
     throw Error(ErrorKind::input, fmt::format("agent '{}' cannot run under '{}'", profile.name, settings.runtime),
-                fmt::format("its runtimes: {}", fmt::join(profile.runtimes, ", ")));
+                fmt::format("its runtimes: {}", fmt::join(runtimes, ", ")));
   }
+  const bool container = settings.form == Form::container;
   std::map<std::string, std::string> values{{"name", profile.name},
-                                            {"container", profile.container},
-                                            {"image_id", settings.image_id},
-                                            {"image_archive", profile.image_archive},
-                                            {"image_id_file", profile.image_id_file},
                                             {"config", profile.config_path},
                                             {"cluster_key", profile.cluster_key},
+                                            {"unit", container ? profile.container_unit : profile.package->unit},
                                             {"runtime", runtime->name},
                                             {"runtime_program", runtime->program},
                                             {"runtime_socket", runtime->socket},
                                             {"runtime_socket_unit", runtime->socket_unit},
                                             {"runtime_service", runtime->service_unit},
                                             {"bridge", runtime->bridge},
-                                            {"run_arguments", run_arguments(profile, settings)},
-                                            {"command", fmt::format("{}", fmt::join(profile.command, " "))},
-                                            {"optional_binds", optional_binds(profile, settings)},
                                             {"settings", settings_lines(profile, settings)}};
+  if (container) values.merge(container_values(profile, settings));
   for (const Option& option : profile.options) {
+    if (!counts(option, settings)) continue;
     values["option." + option.name] = option_holds(profile, settings, option.name) ? "true" : "false";
   }
   return values;
@@ -221,18 +271,18 @@ std::vector<GeneratedFile> render(const Profile& profile, const Settings& settin
     if (!path.empty()) all.push_back(file_of(path, mode, std::move(content)));
   };
   add(profile.config_path, profile.config_mode, config(profile, settings));
-  add(profile.image_id_file, 0644, settings.image_id + "\n");
-  add(tmpfiles_path(profile), 0644, tmpfiles(profile));
+  if (settings.form == Form::container) add(profile.image_id_file, 0644, settings.image_id + "\n");
+  add(tmpfiles_path(profile, settings), 0644, tmpfiles(profile, settings));
   add(sysctl_path(profile), 0644, sysctl_conf(profile));
   for (const TemplateFile& file : profile.files) {
-    if (counts_under(file.runtime, settings)) add(file.path, file.mode, substitute(file.text, values, file.source));
+    if (counts(file, settings)) add(file.path, file.mode, substitute(file.text, values, file.source));
   }
   for (const Symlink& link : profile.symlinks) {
-    if (!counts_under(link.runtime, settings)) continue;
+    if (!counts(link, settings)) continue;
     all.push_back({path_in_tree(link.path), meta_of(S_IFLNK, 0777), {}, link.target});
   }
   for (const Directory& directory : profile.directories) {
-    if (!directory.path.starts_with("/etc/")) continue;
+    if (!counts(directory, settings) || made_at_boot(directory, settings)) continue;
     all.push_back({path_in_tree(directory.path), meta_of(S_IFDIR, directory.mode), {}, {}});
   }
   std::sort(all.begin(), all.end(), [](const GeneratedFile& a, const GeneratedFile& b) { return a.path < b.path; });

@@ -103,6 +103,7 @@ SeedContent seed_content(const BootTest& test) {
   for (const Assertion& assertion : test.assertions) content.assertions.push_back(assertion.command);
   for (const ExpectedDirectory& directory : test.directories) content.directories.push_back(directory.path);
   content.container = test.container;
+  content.unit = test.unit;
   content.image = test.image;
   if (test.second_deployment) {
     content.deploy_os = test.stateroot;

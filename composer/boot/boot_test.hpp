@@ -82,6 +82,7 @@ struct BootTest {
   std::string runtime = "docker";              // or "podman": the program that the guest is asked to use
   std::string container = "ecs-agent";         // the agent's container; empty = it is none
   bool privileged = true;                      // that container
+  std::string unit;                            // runs the agent on the host itself; empty = none does
   std::string
       image;  // any image that is in the guest, for an ordinary container that runs the host's bash; empty = none
   std::optional<Task> task;            // has to go RUNNING, be reached from outside, and go STOPPED with exit code 0

@@ -54,6 +54,7 @@ wait_for_system() {
 
 agent_is_up() {
   [ "$registers" != yes ] || [ "${seen:-0}" -ge "$boot" ] || return
+  [ -z "$unit" ] || systemctl -q is-active "$unit" || return
   [ -z "$container" ] || [ "$(inspect "$container" '{{.State.Running}}')" = true ]
 }
 
@@ -118,7 +119,17 @@ describe_disk() {
   fact disk-bytes $(($(cat "$partition/../size") * 512))
 }
 
+# "host" when the unit's main process is in no container: it shares the first process's view of processes and files.
+describe_unit() {
+  [ -n "$unit" ] || return
+  process=/proc/$(systemctl show -p MainPID --value "$unit")
+  where=elsewhere
+  if [ "$process/ns/pid" -ef /proc/1/ns/pid ] && [ "$process/root" -ef /proc/1/root ]; then where=host; fi
+  fact agent-unit "$(systemctl is-active "$unit") $where $(readlink "$process/exe")"
+}
+
 describe_agent() {
+  describe_unit
   [ -n "$container" ] || return
   fact agent "$(inspect "$container" '{{.State.Running}} {{.HostConfig.Privileged}} {{.HostConfig.NetworkMode}}')"
 }
@@ -180,6 +191,7 @@ diagnose() {
     systemctl --failed --no-pager
     "$runtime" ps -a
     [ -z "$container" ] || "$runtime" logs --tail 40 "$container"
+    [ -z "$unit" ] || systemctl status --no-pager -n 40 "$unit"
     systemctl list-jobs --no-pager
     journalctl -b --no-pager -o short-monotonic -p warning -n 60
   } 2>&1 | each_line log

@@ -173,6 +173,17 @@ Check judge_agent(const BootTest& test, const GuestBoot& guest) {
                                   test.privileged ? "privileged" : "unprivileged"));
 }
 
+// "STATE PLACE PROGRAM" of the agent's unit.
+Check judge_agent_unit(const BootTest& test, const GuestBoot& guest) {
+  Verdict verdict("agent");
+  const std::string found = value_or(guest, "agent-unit");
+  verdict.expect(
+      found.starts_with("active host /"),
+      fmt::format("unit '{}': expected it to be active, its process on the host itself, found '{}'", test.unit, found));
+  return verdict.done(fmt::format("unit '{}' is active, on the host itself: {}", test.unit,
+                                  found.substr(std::min(found.size(), std::string("active host ").size()))));
+}
+
 bool has_fact(const GuestBoot& guest, const std::string& name, const std::string& value) {
   const auto& values = guest.all(name);
   return std::find(values.begin(), values.end(), value) != values.end();
@@ -381,6 +392,7 @@ std::vector<Check> judge(const BootTest& test, const GuestBoot& guest, const std
   checks.push_back(judge_ordering(guest));
   checks.push_back(judge_datasource(test, guest));
   if (!test.container.empty()) checks.push_back(judge_agent(test, guest));
+  if (!test.unit.empty()) checks.push_back(judge_agent_unit(test, guest));
   if (!test.directories.empty()) checks.push_back(judge_directories(test, guest));
   checks.push_back(judge_writability(guest));
   checks.push_back(judge_growth(test, guest));

@@ -31,7 +31,7 @@ std::string setting(const std::string& name, const std::string& value) {
 }
 
 std::string settings(const SeedContent& content) {
-  return setting("runtime", content.runtime) + setting("container", content.container) +
+  return setting("runtime", content.runtime) + setting("container", content.container) + setting("unit", content.unit) +
          setting("image", content.image) + setting("registers", content.expects_registration ? "yes" : "no") +
          setting("rules", content.network_rules ? "yes" : "no") + setting("public_key", public_key) +
          setting("url", content.control_plane_url) + setting("deploy_os", content.deploy_os) +

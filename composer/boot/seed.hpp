@@ -22,6 +22,7 @@ struct SeedContent {
   bool network_rules = false;  // ports are to be tried
   std::string runtime = "docker";
   std::string container;  // empty: the agent is none
+  std::string unit;       // empty: the agent is in a container
   std::string image;      // empty: no ordinary container is run
   std::string deploy_os;  // with deploy_rev: deploy that again, with second_deployment_karg, and reboot
   std::string deploy_rev;

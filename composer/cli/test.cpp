@@ -56,6 +56,10 @@ boot::BootTest common_part(const TestOptions& options, const Target& target) {
 void add_task(boot::BootTest& test, const recipe::TestTask& wanted) {
   boot::Task task;
   task.image = wanted.image.value_or(test.image);
+  if (task.image.empty()) {
+    throw Error(ErrorKind::input, "[test.task] has no image: the agent's package brings none",
+                "name one that is in the host as [test.task] image");
+  }
   task.command = wanted.command;
   task.container_port = wanted.container_port;
   task.host_port = wanted.host_port;

@@ -25,7 +25,7 @@ std::string image_as_written(const recipe::Agent& wanted, const agent::Profile& 
 }
 
 agent::Settings settings_of(const recipe::Agent& wanted, const std::string& runtime, const std::string& image_id) {
-  return {wanted.cluster, wanted.environment, wanted.options, runtime, image_id};
+  return {wanted.cluster, wanted.environment, wanted.options, runtime, image_id, wanted.form};
 }
 
 void put(ostree::Tree& tree, const agent::GeneratedFile& file) {
@@ -41,7 +41,7 @@ void put(ostree::Tree& tree, const agent::GeneratedFile& file) {
 std::string choose_runtime(const recipe::Agent& wanted, const agent::Profile& profile, const ostree::Tree& base) {
   if (wanted.runtime) return *wanted.runtime;
   std::vector<std::string> programs;
-  for (const auto& name : profile.runtimes) {
+  for (const auto& name : agent::runtimes_of(profile, wanted.form)) {
     programs.push_back(agent::find_runtime(name)->program);
     if (base.lookup(programs.back())) return name;
   }
@@ -55,18 +55,41 @@ struct AgentLayer {
   recipe::Agent wanted;
   agent::Profile profile;
   std::string name;
-  std::string digest;  // the image's
+  std::string digest;  // the image's; empty for an agent as RPM
 };
+
+bool in_container(const recipe::Agent& agent) { return agent.form == recipe::AgentForm::container; }
+
+// The configuration that the agent's package has brought stays where the recipe says nothing.
+void keep_packaged_config(const ostree::Tree& tree, const agent::Profile& profile, agent::GeneratedFile& file) {
+  if (profile.config_path.empty() || (file.path != profile.config_path && file.path != "/usr" + profile.config_path))
+    return;
+  const auto packaged = tree.lookup(file.path);
+  if (packaged && packaged->kind == ostree::NodeKind::file)
+    file.content = agent::config_over(tree.read(file.path), file.content);
+}
+
+void put_agent(ostree::Tree& tree, const AgentLayer& layer, const std::string& runtime,
+               const std::optional<oci::Image>& image) {
+  const auto& [wanted, profile, name, digest] = layer;
+  for (auto& file : agent::render(profile, settings_of(wanted, runtime, image ? image->config_digest : ""))) {
+    if (!in_container(wanted)) keep_packaged_config(tree, profile, file);
+    put(tree, file);
+  }
+  if (image) tree.put_file_from(profile.image_archive, {0, 0, S_IFREG | 0644U, {}}, image->archive);
+}
 
 std::string make(Context& context, const AgentLayer& layer, const std::string& previous) {
   const auto& [wanted, profile, name, digest] = layer;
-  const oci::Image image = oci::fetch_image(oci::parse_image_reference(image_of(wanted, profile)), digest,
-                                            profile.image_name, context.cache / "images", context.events);
+  std::optional<oci::Image> image;
+  if (in_container(wanted)) {
+    image = oci::fetch_image(oci::parse_image_reference(image_of(wanted, profile)), digest, profile.image_name,
+                             context.cache / "images", context.events);
+  }
   ostree::Transaction transaction(context.repository);
   ostree::Tree tree = open_labelled(context, previous);
   const std::string runtime = choose_runtime(wanted, profile, ostree::Tree(context.repository, context.foundation));
-  for (const auto& file : agent::render(profile, settings_of(wanted, runtime, image.config_digest))) put(tree, file);
-  tree.put_file_from(profile.image_archive, {0, 0, S_IFREG | 0644U, {}}, image.archive);
+  put_agent(tree, layer, runtime, image);
   const std::string commit = commit_layer(context, tree, name, previous);
   transaction.commit();
   return commit;
@@ -75,8 +98,10 @@ std::string make(Context& context, const AgentLayer& layer, const std::string& p
 // Everything the profile and the recipe decide, under each runtime that may be found. The image's id is not known
 // before the image is there; its digest stands for it.
 std::string describe(const recipe::Agent& wanted, const agent::Profile& profile, const std::string& digest) {
-  std::string text = fmt::format("image {} as {} at {}\n", digest, profile.image_name, profile.image_archive);
-  const auto runtimes = wanted.runtime ? std::vector<std::string>{*wanted.runtime} : profile.runtimes;
+  std::string text = in_container(wanted)
+                         ? fmt::format("image {} as {} at {}\n", digest, profile.image_name, profile.image_archive)
+                         : "rpm\n";
+  const auto runtimes = wanted.runtime ? std::vector{*wanted.runtime} : agent::runtimes_of(profile, wanted.form);
   for (const auto& runtime : runtimes) {
     text += runtime + "\n";
     for (const auto& file : agent::render(profile, settings_of(wanted, runtime, "sha256:" + std::string(64, '0')))) {
@@ -111,7 +136,7 @@ std::vector<agent::Chosen> chosen_agents(const std::vector<recipe::Agent>& agent
   std::vector<agent::Chosen> chosen;
   for (const auto& wanted : agents) {
     agent::Profile profile = agent::load_profile(wanted.profile);
-    const std::string runtime = wanted.runtime.value_or(profile.runtimes.front());
+    const std::string runtime = wanted.runtime.value_or(agent::runtimes_of(profile, wanted.form).front());
     chosen.push_back({std::move(profile), settings_of(wanted, runtime, "")});
   }
   return chosen;
@@ -124,10 +149,23 @@ std::vector<agent::Chosen> on_base(std::vector<agent::Chosen> agents, const std:
   return agents;
 }
 
+std::vector<recipe::Placed> packages_of(const std::vector<recipe::Agent>& agents) {
+  std::vector<recipe::Placed> packages;
+  for (const auto& wanted : agents) {
+    if (in_container(wanted)) continue;
+    const agent::Profile profile = agent::load_profile(wanted.profile);
+    agent::runtimes_of(profile, wanted.form);  // says so when there is no package
+    const auto names = wanted.package ? std::vector{*wanted.package} : profile.package->install;
+    for (const std::string& name : names) packages.push_back({name, wanted.package_place});
+  }
+  return packages;
+}
+
 std::vector<lock::Lock::AgentImage> resolve_agent_images(Context& context, const std::vector<recipe::Agent>& agents) {
   const auto chosen = agents_that_go_together(agents);
   std::vector<lock::Lock::AgentImage> images;
   for (std::size_t i = 0; i < agents.size(); ++i) {
+    if (!in_container(agents[i])) continue;
     const oci::ImageReference reference = oci::parse_image_reference(image_of(agents[i], chosen[i].profile));
     images.push_back({image_as_written(agents[i], chosen[i].profile), oci::resolve_digest(reference, context.events)});
   }
@@ -140,7 +178,7 @@ std::vector<Layer> agent_layers(const std::vector<recipe::Agent>& agents, const 
   for (std::size_t i = 0; i < agents.size(); ++i) {
     const agent::Profile& profile = chosen[i].profile;
     const std::string name = agents.size() == 1 ? "agent" : "agent:" + profile.name;
-    const std::string digest = locked_digest(image_as_written(agents[i], profile), lock);
+    const std::string digest = in_container(agents[i]) ? locked_digest(image_as_written(agents[i], profile), lock) : "";
     const AgentLayer parts{agents[i], profile, name, digest};
     Layer layer;
     layer.name = name;

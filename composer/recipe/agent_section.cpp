@@ -54,6 +54,14 @@ void read_image(Table& table, const FileAccess& files, Agent& agent) {
   agent.image = text.substr(0, path.begin) + file.string() + text.substr(path.end);
 }
 
+std::optional<std::string> read_package(Table& table, AgentForm form) {
+  const auto package = table.string("package", problem_with_package_name);
+  if (package && form != AgentForm::rpm) {
+    table.error("package", "'package' has no meaning for an agent in a container: add as = \"rpm\", or remove it");
+  }
+  return package;
+}
+
 std::map<std::string, std::string> read_variables(Table table) {
   std::map<std::string, std::string> variables;
   for (const std::string& name : table.keys()) {
@@ -79,6 +87,8 @@ Agent read_agent(Table table, const FileAccess& files) {
   agent.form = read_form(table);
   agent.cluster = table.string("cluster", problem_with_cluster);
   read_image(table, files, agent);
+  agent.package = read_package(table, agent.form);
+  if (agent.form == AgentForm::rpm) agent.package_place = table.place_of(agent.package ? "package" : "as");
   if (const std::optional<Table> environment = table.table("environment")) {
     agent.environment = read_variables(*environment);
   }

@@ -233,6 +233,12 @@ Problem problem_with_unit(std::string_view value) {
   return fmt::format("{} is not a unit's whole name, such as \"sshd.service\"", quoted(value));
 }
 
+Problem problem_with_package_name(std::string_view value) {
+  if (consists_of(value, "._-+") && consists_of(value.substr(0, 1), "_")) return std::nullopt;
+  return fmt::format("{} is not the name of an RPM package: use letters, digits and '._-+', without version",
+                     quoted(value));
+}
+
 std::uint32_t mode_of(std::string_view value) {
   std::uint32_t mode = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), mode, 8);

@@ -25,9 +25,10 @@ Problem problem_with_karg(std::string_view value);    // a kernel argument
 Problem problem_with_volume_device(std::string_view value);
 Problem problem_with_volume_use(std::string_view value);
 Problem problem_with_volume_filesystem(std::string_view value);
-Problem problem_with_unit(std::string_view value);        // a unit's whole name (systemd.unit(5))
-Problem problem_with_mode(std::string_view value);        // "0755"
-Problem problem_with_key_source(std::string_view value);  // [sign] key; never repeats the value, which may be a key
+Problem problem_with_unit(std::string_view value);          // a unit's whole name (systemd.unit(5))
+Problem problem_with_package_name(std::string_view value);  // an RPM's, without version
+Problem problem_with_mode(std::string_view value);          // "0755"
+Problem problem_with_key_source(std::string_view value);    // [sign] key; never repeats the value, which may be a key
 
 // What problem_with_mode() accepts, as a number; 0 for anything else.
 std::uint32_t mode_of(std::string_view value);

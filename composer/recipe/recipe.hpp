@@ -62,6 +62,8 @@ struct Agent {
   std::optional<std::string> runtime;              // "docker", "podman"; absent: the one that the tree has
   std::map<std::string, Choice> options;           // of the profile's
   AgentForm form = AgentForm::container;           // as = "rpm": the profile's package, from [packages] repos
+  std::optional<std::string> package;              // as = "rpm": this one instead of the profile's
+  std::string package_place;                       // as = "rpm": "FILE:LINE:COLUMN" of who asks for the package
 };
 
 // An entry of the recipe that somebody may have to be pointed to.

@@ -7,14 +7,10 @@
 
 namespace compose::tests {
 
-// Writes `recipe` as BUILD/test-NAME/demo-NAME.toml, resolves it anew and runs `test` on it. Logs are in the folder's
-// "logs".
-inline nlohmann::json boot_variant(const std::string& name, const std::string& recipe,
-                                   const std::vector<std::string>& options) {
+// Resolves the recipe anew and runs `test` on it. Images and logs go to BUILD/test-NAME, logs into its "logs".
+inline nlohmann::json boot_recipe(const std::string& name, const fs::path& file,
+                                  const std::vector<std::string>& options) {
   const fs::path work = fs::path(BUILD_DIR) / ("test-" + name);
-  const fs::path file = work / ("demo-" + name + ".toml");
-  fs::create_directories(work);
-  write_file_atomically(file, "include = [\"" SOURCE_DIR "/recipes/demo.toml\"]\n" + recipe);
   const std::string workspace = BUILD_DIR "/test-workspace";
   run_checked({program, "resolve", "--update", file.string(), "--workspace", workspace});
   std::vector<std::string> command{program,   "test",  file.string(), "--json", "--workspace",
@@ -28,6 +24,15 @@ inline nlohmann::json boot_variant(const std::string& name, const std::string& r
   CHECK(result.exit_code == 0);
   CHECK(report.at("passed") == true);
   return report;
+}
+
+// Of a recipe that includes the demo, written as BUILD/test-NAME/demo-NAME.toml.
+inline nlohmann::json boot_variant(const std::string& name, const std::string& recipe,
+                                   const std::vector<std::string>& options) {
+  const fs::path file = fs::path(BUILD_DIR) / ("test-" + name) / ("demo-" + name + ".toml");
+  fs::create_directories(file.parent_path());
+  write_file_atomically(file, "include = [\"" SOURCE_DIR "/recipes/demo.toml\"]\n" + recipe);
+  return boot_recipe(name, file, options);
 }
 
 }  // namespace compose::tests

@@ -278,6 +278,24 @@ TEST_CASE("an agent that is no container, or one that does not register, is not 
   }
 }
 
+TEST_CASE("an agent that is no container has to be an active unit whose process is on the host itself") {
+  BootTest test = expectations();
+  test.container.clear();
+  test.unit = "ecs.service";
+  GuestBoot guest = good_guest();
+  guest.facts["agent-unit"] = {"active host /usr/libexec/agent"};
+  const Check check = check_of("agent", test, guest, good_requests());
+  CHECK(check.passed);
+  CHECK(check.detail == "unit 'ecs.service' is active, on the host itself: /usr/libexec/agent");
+  for (const char* found : {"active elsewhere /agent", "failed elsewhere ", "activating host /usr/libexec/agent", ""}) {
+    CAPTURE(found);
+    guest.facts["agent-unit"] = {found};
+    CHECK_FALSE(check_of("agent", test, guest, good_requests()).passed);
+  }
+  guest.facts.erase("agent-unit");
+  CHECK_FALSE(check_of("agent", test, guest, good_requests()).passed);
+}
+
 TEST_CASE("an agent that is to have no privilege fails with it") {
   BootTest test = expectations();
   test.privileged = false;

@@ -43,6 +43,7 @@ write_files:
   content: |2
     runtime='docker'
     container='ecs-agent'
+    unit=''
     image='localhost/ecs-agent:latest'
     registers='yes'
     rules='no'
