@@ -53,8 +53,7 @@ TEST_CASE("folders and links in /var and /run become tmpfiles.d lines with their
 }
 
 TEST_CASE("what tmpfiles.d would read as something else is escaped") {
-  CHECK(line_of(item("/var/lib/a b%c\"d\\e", S_IFDIR | 0755U)) ==
-        "d /var/lib/a\\x20b%%c\\x22d\\x5ce 0755 root root - -");
+  CHECK(line_of(item("/var/lib/a b%c\"d\\e", S_IFDIR | 0755U)) == "d \"/var/lib/a b%%c\\\"d\\\\e\" 0755 root root - -");
 }
 
 TEST_CASE("a file in /var is refused with the package, the path and what to do instead") {

@@ -179,9 +179,9 @@ TEST_CASE("no link leads out of the tree: not an absolute one, nor one with dots
 
 TEST_CASE("links that lead to themselves, and files where folders should be, are found") {
   Host host;
-  const fs::path loop =
-      host.package("loop", "ln -s b usr/share/a; ln -s a usr/share/b", "/usr/share/a\n/usr/share/b\n");
-  CHECK_THROWS_WITH(host.add({loop, host.file("x", "/usr/share/a/x")}), Catch::Contains("leads to itself"));
+  const fs::path one = host.package("loop-one", "ln -s b usr/share/a", "/usr/share/a\n");
+  const fs::path two = host.package("loop-two", "ln -s a usr/share/b", "/usr/share/b\n");
+  CHECK_THROWS_WITH(host.add({one, two, host.file("x", "/usr/share/a/x")}), Catch::Contains("leads to itself"));
   CHECK_THROWS_WITH(host.add({host.file("y", "/usr/bin/tool/y")}), Catch::Contains("'/usr/bin/tool' is a file"));
 }
 
