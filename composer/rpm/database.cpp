@@ -27,6 +27,11 @@ std::optional<PackageInfo> installed_package(const fs::path& rpmdb, const Nevra&
   return found;
 }
 
+void for_each_installed(const fs::path& rpmdb, const std::function<void(const PackageInfo&)>& visit) {
+  const LogCapture log(RPMLOG_ERR);
+  OpenDatabase(rpmdb).for_each([&](Header header) { visit(info_of(header)); });
+}
+
 std::vector<InstalledTrigger> installed_file_triggers(const fs::path& rpmdb) {
   const LogCapture log(RPMLOG_ERR);
   std::map<Nevra, std::vector<Trigger>> by_package;

@@ -1,6 +1,7 @@
 #pragma once
 // The rpm database of a tree, always on a private copy: librpm writes into the folder of a database that it reads.
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -22,6 +23,9 @@ std::vector<Nevra> installed_packages(const fs::path& rpmdb);
 
 // What a package of the database consists of (for removing it, and for its triggers). Nothing when it is not there.
 std::optional<PackageInfo> installed_package(const fs::path& rpmdb, const Nevra& nevra);
+
+// Every package of the database, in no order that means anything. librpm is locked meanwhile.
+void for_each_installed(const fs::path& rpmdb, const std::function<void(const PackageInfo&)>& visit);
 
 // Triggers that files set off, of all packages in the database, with the package's NEVRA.
 struct InstalledTrigger {

@@ -19,19 +19,15 @@ bool is_in(const std::string& path, const std::string& folder) { return path == 
   throw Error(ErrorKind::input, fmt::format("package {} has '{}', {}", package, file.path, why), hint);
 }
 
-// A field as tmpfiles.d(5) reads it: specifiers and C's escapes.
+// A field as tmpfiles.d(5) reads it: specifiers; quotes, in which every version takes a backslash alike.
 std::string field(const std::string& text) {
   std::string result;
   for (const char c : text) {
-    if (c == '%') {
-      result += "%%";
-    } else if (c == ' ' || c == '"' || c == '\'' || c == '\\') {
-      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      result += c;
-    }
+    if (c == '"' || c == '\\') result += '\\';
+    if (c == '%') result += '%';
+    result += c;
   }
-  return result;
+  return text.find_first_of(" \"'\\") == std::string::npos ? result : '"' + result + '"';
 }
 
 // A link's target is the rest of its line: only specifiers count.

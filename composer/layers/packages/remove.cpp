@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include <sys/stat.h>
 
 #include <fmt/format.h>
@@ -32,12 +30,6 @@ std::map<std::string, bool> tree_paths(PathResolver& resolver, const rpm::Packag
   return paths;
 }
 
-rpm::PackageInfo package_of(const fs::path& rpmdb, const rpm::Nevra& nevra) {
-  if (auto package = rpm::installed_package(rpmdb, nevra)) return *std::move(package);
-  throw Error(ErrorKind::input, fmt::format("the base does not have the package {}", rpm::to_text(nevra)),
-              "run 'atomic-compose resolve' again: the base is another one by now");
-}
-
 void remove_path(ostree::Tree& tree, const std::string& path, bool folder) {
   const auto node = tree.lookup(path);
   if (!node || !is_packaged_area(path) || path == top_of(path)) return;
@@ -48,14 +40,17 @@ void remove_path(ostree::Tree& tree, const std::string& path, bool folder) {
 }  // namespace
 
 void remove_packages(ostree::Tree& tree, const fs::path& rpmdb, const std::vector<rpm::Nevra>& removed) {
+  std::set<rpm::Nevra> missing(removed.begin(), removed.end());
   std::map<std::string, bool> gone;
-  std::set<std::string> kept;
+  std::map<std::string, bool> kept;
   PathResolver resolver(tree);  // before anything is removed
-  for (const auto& nevra : rpm::installed_packages(rpmdb)) {
-    if (std::find(removed.begin(), removed.end(), nevra) != removed.end()) continue;
-    for (const auto& [path, folder] : tree_paths(resolver, package_of(rpmdb, nevra))) kept.insert(path);
+  rpm::for_each_installed(rpmdb, [&](const rpm::PackageInfo& package) {
+    (missing.erase(package.nevra) > 0 ? gone : kept).merge(tree_paths(resolver, package));
+  });
+  if (!missing.empty()) {
+    throw Error(ErrorKind::input, fmt::format("the base does not have the package {}", rpm::to_text(*missing.begin())),
+                "run 'atomic-compose resolve' again: the base is another one by now");
   }
-  for (const auto& nevra : removed) gone.merge(tree_paths(resolver, package_of(rpmdb, nevra)));
   // Backwards: what is in a folder comes after it.
   for (auto path = gone.rbegin(); path != gone.rend(); ++path) {
     if (!kept.contains(path->first)) remove_path(tree, path->first, path->second);

@@ -1,7 +1,8 @@
 #include "layers/packages/tmpfiles.hpp"
 
-#include <charconv>
+#include <algorithm>
 #include <sstream>
+#include <string_view>
 
 namespace compose::layers {
 namespace {
@@ -11,20 +12,20 @@ bool creates(const std::string& type) {
   return !type.empty() && std::string_view("dDvqQLCfFpcb").find(type[0]) != std::string_view::npos;
 }
 
-std::string unescaped(const std::string& field) {
+// Takes the next field off the front of `line`, without quotes, backslashes and doubled percent signs.
+std::string take_field(std::string_view& line) {
   std::string result;
-  for (std::size_t at = 0; at < field.size(); ++at) {
-    const char c = field[at];
-    if (c == '"' || c == '\'') continue;
-    unsigned value = 0;
-    if (c == '\\' && field.compare(at + 1, 1, "x") == 0 && at + 4 <= field.size() &&
-        std::from_chars(&field[at + 2], &field[at + 4], value, 16).ptr == &field[at + 4]) {
-      result += static_cast<char>(value);
-      at += 3;
-    } else {
-      result += c;
-      if (c == '%' && field.compare(at + 1, 1, "%") == 0) ++at;
+  char quote = 0;
+  line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+  for (; !line.empty(); line.remove_prefix(1)) {
+    const char c = line.front();
+    if (quote == 0 && (c == ' ' || c == '\t')) break;
+    if (c == quote || (quote == 0 && (c == '"' || c == '\''))) {
+      quote = quote == 0 ? c : '\0';
+      continue;
     }
+    if (line.size() > 1 && (c == '\\' || line.starts_with("%%"))) line.remove_prefix(1);
+    result += line.front();
   }
   return result;
 }
@@ -37,11 +38,10 @@ std::string normalised(std::string path) {
 }  // namespace
 
 std::string path_of_line(const std::string& line) {
-  std::istringstream fields(line);
-  std::string type;
-  std::string path;
-  fields >> type >> path;
-  return creates(type) ? normalised(unescaped(path)) : "";
+  std::string_view rest = line;
+  const std::string type = take_field(rest);
+  std::string path = take_field(rest);
+  return creates(type) ? normalised(std::move(path)) : "";
 }
 
 std::set<std::string> declared_paths(const ostree::Tree& tree) {

@@ -22,7 +22,7 @@ class Databases : public RpmFixture {
  public:
   Databases() {
     Spec one = spec_with_file("one", "/usr/share/one", "one");
-    one.tags = {"Provides: agent = 7"};
+    one.tags = {"Provides: agent = 7", "Provides: /bin/sh"};
     Spec two = spec_with_file("two", "/usr/share/two", "two");
     two.tags = {"Requires: agent"};
     two.body += "%transfiletriggerin -P 5 -- /usr/lib/x\necho x\n%triggerin -- bash\necho y\n";
@@ -122,7 +122,7 @@ TEST_CASE("a package is taken out and another version put in, in one step") {
   const fs::path folder = databases.make("db", databases.packages);
   Spec newer = spec_with_file("one", "/usr/share/one", "newer");
   newer.version = "2";
-  newer.tags = {"Provides: agent = 8"};
+  newer.tags = {"Provides: agent = 8", "Provides: /bin/sh"};
   update_database(folder, {databases.build(newer)}, {parse_nevra("one-1-1.noarch")}, noon);
   CHECK(databases.rpm(folder, {"-q", "one"}) == "one-2-1.noarch\n");
   update_database(folder, {}, {parse_nevra("two-1-1.noarch")}, noon);
