@@ -11,7 +11,6 @@ extern "C" {
 #include <solv/selection.h>
 }
 
-
 namespace compose::rpm {
 namespace {
 

@@ -112,6 +112,16 @@ ErrorKind kind_of(int code) {
   }
 }
 
+// What each mirror had to say; the whole has only "all mirrors were tried".
+int on_mirror_failure(void* data, const char* message, const char* url, const char*) noexcept {
+  return add_failure(*static_cast<std::string*>(data), url, message) ? LR_CB_OK : LR_CB_ERROR;
+}
+
+[[noreturn]] void throw_failure(const GError& error, const std::string& failures) {
+  const ErrorKind kind = speaks_of_content(failures) ? ErrorKind::mismatch : kind_of(error.code);
+  throw Error(kind, fmt::format("repomd.xml: {}{}{}", error.message, failures.empty() ? "" : ": ", failures));
+}
+
 int limit_index(void*, double, double done) noexcept {
   return done > static_cast<double>(index_limit_bytes) ? LR_CB_ERROR : LR_CB_OK;
 }
@@ -144,14 +154,18 @@ Index fetch_index(LrHandle* mirrors, const RepoConfig& repo, const fs::path& cac
   std::array<char*, 1> nothing_else{nullptr};
   set_option(mirrors, LRO_YUMDLIST, nothing_else.data());
   set_option(mirrors, LRO_DESTDIR, scratch.path().c_str());
+  std::string failures;
   set_option(mirrors, LRO_PROGRESSCB, &limit_index);
+  set_option(mirrors, LRO_PROGRESSDATA, &failures);
+  set_option(mirrors, LRO_HMFCB, &on_mirror_failure);
   const Result result(lr_result_init());
   GError* error = nullptr;
   if (lr_handle_perform(mirrors, result.get(), &error) == 0) {
     const GlibError owned(error);
-    throw Error(kind_of(owned->code), fmt::format("repomd.xml: {}", owned->message));
+    throw_failure(*owned, failures);
   }
   LrYumRepoMd* repomd = nullptr;
+  set_option(mirrors, LRO_HMFCB, static_cast<LrHandleMirrorFailureCb>(nullptr));
   lr_result_getinfo(result.get(), nullptr, LRR_YUM_REPOMD, &repomd);
   return {read_file(scratch.path() / "repodata/repomd.xml", index_limit_bytes),
           repomd->revision == nullptr ? "" : repomd->revision, read_records(repomd)};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <mutex>
 
 #include <fcntl.h>
 
@@ -41,36 +42,22 @@ int on_progress(void* data, double, double done) noexcept {
 }
 
 int on_mirror_failure(void* data, const char* message, const char* url) noexcept {
-  auto& running = *static_cast<Running*>(data);
-  constexpr std::size_t enough = 4096;
-  try {
-    if (running.failures.size() < enough)
-      running.failures +=
-          fmt::format("{}{}: {}", running.failures.empty() ? "" : "; ", url == nullptr ? "" : url, message);
-  } catch (const std::exception&) {
-    return LR_CB_ERROR;
-  }
-  return LR_CB_OK;
+  return add_failure(static_cast<Running*>(data)->failures, url, message) ? LR_CB_OK : LR_CB_ERROR;
 }
 
 PackageTarget make_target(Running& running) {
   const Transfer& file = *running.file;
-  const bool known = !file.checksum.empty();
+  const char* checksum = file.checksum.empty() ? nullptr : file.checksum.c_str();
   GError* error = nullptr;
+  // Not the size: librepo takes the rest of an interrupted transfer for a file of the wrong size, and starts anew.
   PackageTarget target(lr_packagetarget_new_v2(
-      file.mirrors, file.location.c_str(), file.partial.c_str(), file.checksum_type,
-      known ? file.checksum.c_str() : nullptr, known ? static_cast<gint64>(file.size_bytes) : 0, nullptr,
-      known ? TRUE : FALSE, on_progress, &running, nullptr, on_mirror_failure, &error));
+      file.mirrors, file.location.c_str(), file.partial.c_str(), file.checksum_type, checksum, 0, nullptr,
+      checksum == nullptr ? FALSE : TRUE, on_progress, &running, nullptr, on_mirror_failure, &error));
   if (!target) {
     const GlibError owned(error);
     throw Error(ErrorKind::failed, fmt::format("fetching '{}': {}", file.location, owned->message));
   }
   return target;
-}
-
-// librepo has words for what went wrong with a file, but no code.
-bool speaks_of_content(const std::string& failures) {
-  return failures.find("checksum") != std::string::npos || failures.find("expected size") != std::string::npos;
 }
 
 [[noreturn]] void throw_failure(const std::deque<Running>& all, const std::string& message) {
@@ -114,9 +101,19 @@ void run_again_without_partials(std::deque<Running>& all) {
   run(all);
 }
 
+// librepo warns on stderr by itself; what counts comes back as an error.
+void keep_quiet() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    g_log_set_handler(
+        "librepo", G_LOG_LEVEL_MASK, [](const gchar*, GLogLevelFlags, const gchar*, gpointer) {}, nullptr);
+  });
+}
+
 }  // namespace
 
 MirrorSet open_mirrors(const RepoConfig& repo) {
+  keep_quiet();
   MirrorSet handle(lr_handle_init());
   std::vector<const char*> urls;
   for (const auto& url : repo.base_urls) urls.push_back(url.c_str());
@@ -160,6 +157,19 @@ std::string fetch_url(const std::string& url, std::uint64_t limit_bytes) {
   transfer({{handle.get(), url, content, LR_CHECKSUM_UNKNOWN, {}, limit_bytes}}, [](std::uint64_t) {});
   return read_file(content, limit_bytes);
 }
+
+bool add_failure(std::string& failures, const char* url, const char* message) noexcept {
+  constexpr std::size_t enough = 4096;
+  try {
+    if (failures.size() < enough)
+      failures += fmt::format("{}{}: {}", failures.empty() ? "" : "; ", url == nullptr ? "" : url, message);
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+bool speaks_of_content(const std::string& failures) { return failures.find("checksum") != std::string::npos; }
 
 void check_location(const std::string& location) {
   const bool odd = std::any_of(location.begin(), location.end(), [](char c) {

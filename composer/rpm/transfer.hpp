@@ -47,6 +47,11 @@ void transfer(const std::vector<Transfer>& files, const std::function<void(std::
 // Fetches a URL, of at most `limit_bytes`. Throws Error(unreachable).
 std::string fetch_url(const std::string& url, std::uint64_t limit_bytes);
 
+// For callbacks of librepo's: adds what a mirror said. False when there is no memory for it.
+bool add_failure(std::string& failures, const char* url, const char* message) noexcept;
+// Whether what mirrors said is that they sent something else than was promised; librepo has words for it, but no code.
+bool speaks_of_content(const std::string& failures);
+
 // Throws Error(input) unless `location`, which a repository gave, is a path within it: relative, without "..", empty
 // parts or characters that mean something in a URL.
 void check_location(const std::string& location);
