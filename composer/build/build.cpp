@@ -6,17 +6,42 @@
 #include "build/disks.hpp"
 #include "layers/agent.hpp"
 #include "layers/base.hpp"
+#include "layers/packages.hpp"
 
 namespace compose::build {
 
-lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, const ResolveOptions&, Events& events) {
+namespace {
+
+void resolve_packages(const recipe::Recipe& recipe, const ResolveOptions& options, Workspace& workspace,
+                      layers::Context& context, lock::Lock& lock) {
+  layers::PackagesQuestion question;
+  question.wanted = *recipe.packages;
+  question.agents = layers::packages_of(recipe.agents);
+  make_chain(workspace, {layers::base_layer(recipe.base, lock.base.commit)}, context);
+  question.base = lock.base.commit;
+  if (options.previous) question.previous = *options.previous;
+  question.renew = options.renew;
+  const layers::PackagesAnswer answer = layers::resolve_packages(context, question);
+  lock.packages = answer.packages;
+  lock.removed_packages = answer.removed;
+  lock.ids = answer.ids;
+}
+
+}  // namespace
+
+lock::Lock resolve(const recipe::Recipe& recipe, Workspace& workspace, const ResolveOptions& options, Events& events) {
   Stage stage(events, "resolve", recipe.name);
   layers::Context context{workspace.repository(), workspace.tmp(), workspace.cache(), events};
   lock::Lock lock;
-  lock.base.ref = recipe.base.ref;
-  lock.base.commit = layers::resolve_base(context, recipe.base);
-  lock.base.version = ostree::commit_string(workspace.repository(), lock.base.commit, "version").value_or("");
-  lock.agent_images = layers::resolve_agent_images(context, recipe.agents);
+  if (options.previous && !options.renew.empty()) {
+    lock = *options.previous;
+  } else {
+    lock.base.ref = recipe.base.ref;
+    lock.base.commit = layers::resolve_base(context, recipe.base);
+    lock.base.version = ostree::commit_string(workspace.repository(), lock.base.commit, "version").value_or("");
+    lock.agent_images = layers::resolve_agent_images(context, recipe.agents);
+  }
+  if (recipe.packages) resolve_packages(recipe, options, workspace, context, lock);
   stage.finish(lock.base.commit.substr(0, 12));
   return lock;
 }

@@ -9,7 +9,7 @@
 #include <boost/algorithm/string/join.hpp>
 #include <boost/algorithm/string/split.hpp>
 
-namespace compose::layers::packages {
+namespace compose::layers {
 namespace {
 
 template <typename Lines>
@@ -85,4 +85,4 @@ std::optional<std::uint32_t> parse_id(const std::string& text) {
   return value;
 }
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

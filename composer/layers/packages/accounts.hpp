@@ -9,7 +9,7 @@
 
 #include "ostree/tree.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 
 // One of the files. A line's first field is its name; lines without a name are kept as they are.
 struct AccountTable {
@@ -42,4 +42,4 @@ std::map<std::string, std::uint32_t> numbers_of(const AccountTable& table);
 // Decimal digits only.
 std::optional<std::uint32_t> parse_id(const std::string& text);
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

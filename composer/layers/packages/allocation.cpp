@@ -8,7 +8,7 @@
 
 #include "support/error.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 namespace {
 
 constexpr std::uint32_t highest = 999;  // SYS_UID_MAX of login.defs(5)
@@ -176,4 +176,4 @@ void SysusersEvaluation::add_member(const SysusersLine& line) {
   join(files_.gshadow.find(line.id));
 }
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

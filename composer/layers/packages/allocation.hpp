@@ -8,7 +8,7 @@
 #include "layers/packages/sysusers.hpp"
 #include "lock/lock.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 
 // Evaluates sysusers.d lines on `files`, which have all accounts.
 class SysusersEvaluation {
@@ -44,4 +44,4 @@ class SysusersEvaluation {
 std::optional<std::uint32_t> next_free_id(const AccountFiles& files, const lock::Lock::Ids& pins,
                                           const std::vector<std::pair<std::uint32_t, std::uint32_t>>& ranges = {});
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

@@ -8,7 +8,7 @@
 
 #include "support/error.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 namespace {
 
 [[noreturn]] void refuse(const std::string& place, const std::string& why) {
@@ -79,4 +79,4 @@ std::vector<SysusersLine> parse_sysusers(const std::string& text, const std::str
   return result;
 }
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace compose::layers::packages {
+namespace compose::layers {
 
 struct SysusersLine {
   enum class Kind { user, group, member, range };
@@ -21,4 +21,4 @@ struct SysusersLine {
 // `file` names the place in messages. Throws Error(input) for what is not a line of this format.
 std::vector<SysusersLine> parse_sysusers(const std::string& text, const std::string& file);
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

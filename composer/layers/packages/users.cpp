@@ -8,7 +8,7 @@
 #include "layers/packages/allocation.hpp"
 #include "support/error.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 namespace {
 
 using Fields = std::vector<std::string>;
@@ -246,4 +246,4 @@ void require_owners(const ostree::Tree& tree, const std::vector<rpm::PackageInfo
   }
 }
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

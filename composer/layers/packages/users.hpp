@@ -15,7 +15,7 @@
 #include "ostree/tree.hpp"
 #include "rpm/package.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 
 // Name -> number, of all in the tree.
 struct UserNumbers {
@@ -55,4 +55,4 @@ class PackageUsers {
 // with package, path and user.
 void require_owners(const ostree::Tree& tree, const std::vector<rpm::PackageInfo>& packages, const UserNumbers& numbers);
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers
