@@ -149,6 +149,8 @@ class Supervisor {
   }
 
   [[noreturn]] void throw_not_made() const {
+    if (outcome_.output.starts_with("bwrap: execvp "))
+      throw Error(ErrorKind::input, fmt::format("the tree cannot run it: {}", outcome_.output.substr(7)));
     throw Error(ErrorKind::failed, fmt::format("bubblewrap could not make a sandbox: {}", outcome_.output),
                 "run `bwrap --ro-bind / / --unshare-pid --unshare-net --proc /proc true` to see whether it can at all");
   }

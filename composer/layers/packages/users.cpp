@@ -72,9 +72,20 @@ void require_kept(const AccountTable& before, const AccountTable& after, std::si
   }
 }
 
-// Gives what is new in `table` its numbers: the pin, else what it has, unless that is kept for another.
+// The number of the group of the same name, if no user has it.
+std::optional<std::uint32_t> number_of_group(const AccountFiles& files, const std::string& name) {
+  const auto groups = numbers_of(files.group);
+  const auto found = groups.find(name);
+  if (found == groups.end()) return std::nullopt;
+  for (const auto& [user, number] : numbers_of(files.passwd)) {
+    if (number == found->second) return std::nullopt;
+  }
+  return found->second;
+}
+
+// Gives what is new in `table`, one of `files`, its numbers: the pin, else what it has, unless that is kept for another.
 void renumber(AccountTable& table, const AccountTable& before, const std::map<std::string, std::uint32_t>& pins,
-              const lock::Lock::Ids& all_pins, AccountFiles& files, const char* what) {
+              const lock::Lock::Ids& all_pins, const AccountFiles& files, const char* what) {
   std::map<std::uint32_t, std::string> owners;
   for (const auto& [name, id] : numbers_of(before)) owners.emplace(id, name);
   for (Fields& line : table.lines) {
@@ -87,7 +98,8 @@ void renumber(AccountTable& table, const AccountTable& before, const std::map<st
     std::uint32_t final_id = *id;
     if (pin != pins.end()) final_id = pin->second;
     if (pin == pins.end() && kept_for_another) {
-      const auto free = next_free_id(files, all_pins);
+      auto free = number_of_group(files, line[0]);
+      if (!free) free = next_free_id(files, all_pins);
       if (!free) throw Error(ErrorKind::input, fmt::format("no number below 1000 is free for '{}'", line[0]));
       final_id = *free;
     }
