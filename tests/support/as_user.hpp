@@ -39,7 +39,8 @@ inline std::string as_user(bool nobody, const std::function<std::string()>& work
   ::close(fds[1]);
   std::string text;
   char buffer[4096];
-  for (ssize_t count = 0; (count = ::read(fds[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(count));
+  for (ssize_t count = 0; (count = ::read(fds[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(count));
   ::close(fds[0]);
   int status = 0;
   ::waitpid(child, &status, 0);

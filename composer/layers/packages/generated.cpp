@@ -19,18 +19,20 @@ constexpr const char* modules = "/usr/lib/modules";
 // What the initramfs is made from: the kernel and its modules, firmware, dracut and its configuration, ostree's and
 // systemd's programs that start the host, udev's rules, programs and libraries that dracut's modules copy.
 constexpr std::array initramfs_inputs{
-    "/usr/lib/modules/*", "/usr/lib/firmware/*", "/usr/lib/dracut/*", "/usr/etc/dracut.conf", "/usr/etc/dracut.conf.d/*",
-    "/usr/lib/ostree/*", "/usr/lib/systemd/*", "/usr/lib/udev/*", "/usr/etc/udev/*", "/usr/lib/modprobe.d/*",
-    "/usr/etc/modprobe.d/*", "/usr/lib/modules-load.d/*", "/usr/etc/modules-load.d/*", "/usr/lib/sysctl.d/*",
-    "/usr/etc/crypttab", "/usr/etc/vconsole.conf", "/usr/etc/locale.conf", "/usr/lib/kernel/*", "/usr/bin/kmod",
-    "/usr/bin/udevadm", "/usr/bin/systemctl", "/usr/bin/bash", "/usr/bin/mount", "/usr/sbin/fsck*", "/usr/sbin/blkid",
-    "/usr/sbin/cryptsetup", "/usr/sbin/veritysetup", "/usr/sbin/lvm", "/usr/sbin/mdadm", "/usr/sbin/multipath"};
+    "/usr/lib/modules/*",        "/usr/lib/firmware/*",   "/usr/lib/dracut/*",     "/usr/etc/dracut.conf",
+    "/usr/etc/dracut.conf.d/*",  "/usr/lib/ostree/*",     "/usr/lib/systemd/*",    "/usr/lib/udev/*",
+    "/usr/etc/udev/*",           "/usr/lib/modprobe.d/*", "/usr/etc/modprobe.d/*", "/usr/lib/modules-load.d/*",
+    "/usr/etc/modules-load.d/*", "/usr/lib/sysctl.d/*",   "/usr/etc/crypttab",     "/usr/etc/vconsole.conf",
+    "/usr/etc/locale.conf",      "/usr/lib/kernel/*",     "/usr/bin/kmod",         "/usr/bin/udevadm",
+    "/usr/bin/systemctl",        "/usr/bin/bash",         "/usr/bin/mount",        "/usr/sbin/fsck*",
+    "/usr/sbin/blkid",           "/usr/sbin/cryptsetup",  "/usr/sbin/veritysetup", "/usr/sbin/lvm",
+    "/usr/sbin/mdadm",           "/usr/sbin/multipath"};
 
 // What is in the same folders but makes no difference to it.
-constexpr std::array no_initramfs_inputs{
-    "/usr/lib/systemd/system-preset/*", "/usr/lib/systemd/user-preset/*", "/usr/lib/systemd/user/*",
-    // Units of services that only the booted host starts.
-    "/usr/lib/systemd/system/*", "/usr/lib/modules/*/initramfs.img"};
+constexpr std::array no_initramfs_inputs{"/usr/lib/systemd/system-preset/*", "/usr/lib/systemd/user-preset/*",
+                                         "/usr/lib/systemd/user/*",
+                                         // Units of services that only the booted host starts.
+                                         "/usr/lib/systemd/system/*", "/usr/lib/modules/*/initramfs.img"};
 
 template <std::size_t Count>
 bool matches(const std::array<const char*, Count>& patterns, const std::string& path) {
@@ -75,9 +77,9 @@ std::vector<sandbox::Command> commands_for(const ostree::Tree& tree, const Gener
   if (plan.module_index)
     commands.push_back(command_for("depmod", {*program_in(tree, "depmod"), "-a", *plan.module_index}));
   if (plan.initramfs) {
-    commands.push_back(command_for(
-        "dracut", {*program_in(tree, "dracut"), "--force", "--no-hostonly", "--reproducible", "--kver", *plan.initramfs,
-                   fmt::format("{}/{}/initramfs.img", modules, *plan.initramfs)}));
+    commands.push_back(
+        command_for("dracut", {*program_in(tree, "dracut"), "--force", "--no-hostonly", "--reproducible", "--kver",
+                               *plan.initramfs, fmt::format("{}/{}/initramfs.img", modules, *plan.initramfs)}));
   }
   return commands;
 }
@@ -126,16 +128,15 @@ void keep_one_kernel(ostree::Tree& tree, const std::set<std::string>& from_packa
   std::erase_if(ours, [&](const auto& version) { return owners.contains(version); });
   if (ours.empty()) return;
   if (ours.size() > 1) {
-    throw Error(ErrorKind::input,
-                fmt::format("packages bring several kernels: {}", boost::algorithm::join(ours, ", ")),
+    throw Error(ErrorKind::input, fmt::format("packages bring several kernels: {}", boost::algorithm::join(ours, ", ")),
                 "a host starts one: name one version in [packages] install, and exclude the others");
   }
   for (const auto& [name, kind] : tree.list(modules)) {
     if (ours.contains(name)) continue;
     if (const auto owner = owners.find(name); owner != owners.end()) {
       throw Error(ErrorKind::input,
-                  fmt::format("packages bring the kernel {}, but that of the base, {}, belongs to {}", *ours.begin(), name,
-                              owner->second),
+                  fmt::format("packages bring the kernel {}, but that of the base, {}, belongs to {}", *ours.begin(),
+                              name, owner->second),
                   fmt::format("take it out: [packages] remove = [\"{}\"]", owner->second));
     }
     tree.remove(fmt::format("{}/{}", modules, name));
@@ -153,9 +154,8 @@ GeneratedPlan plan_generated(const ostree::Tree& tree, const std::set<std::strin
   const bool is_new_kernel = changed.contains(folder + "vmlinuz");
   if (program_in(tree, "depmod") && any([&](const auto& path) { return path.starts_with(folder); }))
     plan.module_index = kernel;
-  const bool input = any([](const auto& path) {
-    return matches(initramfs_inputs, path) && !matches(no_initramfs_inputs, path);
-  });
+  const bool input =
+      any([](const auto& path) { return matches(initramfs_inputs, path) && !matches(no_initramfs_inputs, path); });
   if (is_new_kernel || input) plan.initramfs = kernel;
   if (plan.initramfs && !program_in(tree, "dracut")) {
     if (!is_new_kernel && is_file(tree, folder + "initramfs.img")) {

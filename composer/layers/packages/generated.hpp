@@ -19,8 +19,8 @@ namespace compose::layers::packages {
 void place_kernels(ostree::Tree& tree);
 
 // With a kernel from packages all others go. `from_packages`: the versions whose /usr/lib/modules/KVER they have files
-// in. `owners`: of the base's versions, packages of the rpm database that own their modules and stay. Throws Error(input)
-// when packages bring several kernels, or when a kernel that has to go belongs to a package that stays.
+// in. `owners`: of the base's versions, packages of the rpm database that own their modules and stay. Throws
+// Error(input) when packages bring several kernels, or when a kernel that has to go belongs to a package that stays.
 void keep_one_kernel(ostree::Tree& tree, const std::set<std::string>& from_packages,
                      const std::map<std::string, std::string>& owners);
 
@@ -35,8 +35,8 @@ struct GeneratedPlan {
 };
 
 // What `changed` paths of the tree ask for. The linker's cache: shared libraries, if the tree has a cache (Debian-like
-// ones may have none). The module index: anything below /usr/lib/modules/KVER. The initramfs: what dracut puts into it or
-// is told by, see generated.cpp; only if the tree has a kernel and dracut.
+// ones may have none). The module index: anything below /usr/lib/modules/KVER. The initramfs: what dracut puts into it
+// or is told by, see generated.cpp; only if the tree has a kernel and dracut.
 GeneratedPlan plan_generated(const ostree::Tree& tree, const std::set<std::string>& changed);
 
 // The paths that differ between two commits' trees.

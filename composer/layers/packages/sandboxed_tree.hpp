@@ -14,8 +14,7 @@ class SandboxedTree {
   // Checks `commit` out below `scratch` (a folder on the repository's file system): hard links, which the sandbox never
   // writes to.
   SandboxedTree(ostree::Repository& repository, const std::string& commit, const fs::path& scratch,
-                const sandbox::Limits& limits = {},
-                const std::optional<sandbox::Capabilities>& can = std::nullopt);
+                const sandbox::Limits& limits = {}, const std::optional<sandbox::Capabilities>& can = std::nullopt);
 
   sandbox::Outcome run(const sandbox::Command& command, std::uint64_t time) { return sandbox_->run(command, time); }
 

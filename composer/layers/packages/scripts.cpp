@@ -18,23 +18,46 @@ using Kind = sandbox::Change::Kind;
 // fnmatch(3), where '*' goes beyond '/'.
 constexpr std::array changeable{
     // useradd, groupadd, usermod
-    "/usr/etc/passwd*", "/usr/etc/group*", "/usr/etc/shadow*", "/usr/etc/gshadow*", "/usr/etc/subuid*",
-    "/usr/etc/subgid*", "/usr/etc/.pwd.lock", "/usr/etc/shells",
+    "/usr/etc/passwd*",
+    "/usr/etc/group*",
+    "/usr/etc/shadow*",
+    "/usr/etc/gshadow*",
+    "/usr/etc/subuid*",
+    "/usr/etc/subgid*",
+    "/usr/etc/.pwd.lock",
+    "/usr/etc/shells",
     // systemctl enable and preset
-    "/usr/etc/systemd/system/*", "/usr/etc/systemd/user/*",
+    "/usr/etc/systemd/system/*",
+    "/usr/etc/systemd/user/*",
     // alternatives
-    "/usr/etc/alternatives/*", "/usr/lib/alternatives/*",
+    "/usr/etc/alternatives/*",
+    "/usr/lib/alternatives/*",
     // ldconfig, and indexes over what is installed
-    "/usr/etc/ld.so.cache", "/usr/share/mime/*", "/usr/share/applications/mimeinfo.cache",
-    "/usr/share/icons/*/icon-theme.cache", "/usr/share/icons/*/.icon-theme.cache",
-    "/usr/share/glib-2.0/schemas/gschemas.compiled", "/usr/lib*/gio/modules/giomodule.cache",
-    "/usr/lib*/gdk-pixbuf-2.0/*/loaders.cache", "/usr/lib*/gtk-*/immodules.cache", "/usr/lib/fontconfig/cache/*",
-    "/usr/share/fonts/*.uuid", "/usr/share/info/dir", "/usr/lib/locale/locale-archive*",
-    "/usr/lib/udev/hwdb.bin", "/usr/etc/udev/hwdb.bin", "/usr/lib/systemd/catalog/database",
-    "/usr/lib/modules/*/modules.*", "/usr/etc/pki/ca-trust/extracted/*", "/usr/etc/ssl/certs/*",
-    "/usr/etc/xml/catalog", "/usr/etc/sgml/*", "/usr/lib*/vlc/plugins/plugins.dat",
+    "/usr/etc/ld.so.cache",
+    "/usr/share/mime/*",
+    "/usr/share/applications/mimeinfo.cache",
+    "/usr/share/icons/*/icon-theme.cache",
+    "/usr/share/icons/*/.icon-theme.cache",
+    "/usr/share/glib-2.0/schemas/gschemas.compiled",
+    "/usr/lib*/gio/modules/giomodule.cache",
+    "/usr/lib*/gdk-pixbuf-2.0/*/loaders.cache",
+    "/usr/lib*/gtk-*/immodules.cache",
+    "/usr/lib/fontconfig/cache/*",
+    "/usr/share/fonts/*.uuid",
+    "/usr/share/info/dir",
+    "/usr/lib/locale/locale-archive*",
+    "/usr/lib/udev/hwdb.bin",
+    "/usr/etc/udev/hwdb.bin",
+    "/usr/lib/systemd/catalog/database",
+    "/usr/lib/modules/*/modules.*",
+    "/usr/etc/pki/ca-trust/extracted/*",
+    "/usr/etc/ssl/certs/*",
+    "/usr/etc/xml/catalog",
+    "/usr/etc/sgml/*",
+    "/usr/lib*/vlc/plugins/plugins.dat",
     // semodule
-    "/usr/etc/selinux/*", "/usr/share/selinux/*",
+    "/usr/etc/selinux/*",
+    "/usr/share/selinux/*",
 };
 
 std::string hint_for(const std::string& script) {
@@ -62,8 +85,8 @@ class Runner {
 
  private:
   void run(const rpm::PlannedScript& script) {
-    events_.progress("scripts", ++done_,
-                     input_.plan.before.size() + input_.plan.after.size() + input_.plan.end.size(), "scripts");
+    events_.progress("scripts", ++done_, input_.plan.before.size() + input_.plan.after.size() + input_.plan.end.size(),
+                     "scripts");
     sandbox::Command command;
     command.name = script.name;
     command.arguments = script.interpreter;

@@ -21,9 +21,9 @@ struct ScriptsInput {
 };
 
 // Puts what the scripts changed into `tree`, which is loaded from the same commit; `scratch` is an empty folder on the
-// repository's file system. Throws Error(input) naming the script, with the line for the recipe that lets it go: when it
-// fails or does not end, and when it changed what is the base's (all paths are named), gave files to other users, or left
-// pipes or sockets.
+// repository's file system. Throws Error(input) naming the script, with the line for the recipe that lets it go: when
+// it fails or does not end, and when it changed what is the base's (all paths are named), gave files to other users, or
+// left pipes or sockets.
 void run_scripts(ostree::Repository& repository, ostree::Tree& tree, const ScriptsInput& input, const fs::path& scratch,
                  Events& events);
 

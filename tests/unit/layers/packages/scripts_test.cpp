@@ -1,7 +1,7 @@
 #include "layers/packages/scripts.hpp"
 
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 
 #include "support/as_user.hpp"
 #include "support/program_tree.hpp"
@@ -15,7 +15,8 @@ using Catch::Contains;
 namespace {
 
 const ProgramTree& programs() {
-  static const ProgramTree tree({"bash", "cat", "ls", "rm", "mv", "ln", "chmod", "chown", "sleep", "touch", "mkdir", "mkfifo"});
+  static const ProgramTree tree(
+      {"bash", "cat", "ls", "rm", "mv", "ln", "chmod", "chown", "sleep", "touch", "mkdir", "mkfifo"});
   return tree;
 }
 
@@ -79,7 +80,8 @@ std::string run(rpm::ScriptPlan plan, const std::set<std::string>& package_paths
   std::string text = commit + "\n";
   const ostree::Tree result(repository.get(), commit);
   for_each_added(repository.get(), base, commit, [&](const std::string& path, const ostree::Node& node) {
-    if (node.kind != ostree::NodeKind::directory || node.meta.mode != (S_IFDIR | 0755U)) text += describe(result, path, node);
+    if (node.kind != ostree::NodeKind::directory || node.meta.mode != (S_IFDIR | 0755U))
+      text += describe(result, path, node);
   });
   for_each_added(repository.get(), commit, base, [&](const std::string& path, const ostree::Node&) {
     if (!result.lookup(path)) text += "removed " + path + "\n";
@@ -106,10 +108,13 @@ rpm::ScriptPlan plan_of(std::vector<rpm::PlannedScript> after) {
 TEST_CASE("What scripts make is root's; what was there keeps owner, mode and attributes") {
   rpm::ScriptPlan plan;
   plan.before = {script("a.pre", "echo \"user $1\" >>/etc/passwd")};
-  plan.after = {script("a.post", "echo new >/usr/lib/agent/new; chmod 0600 /usr/lib/agent/new; echo changed >/usr/lib/agent/state; "
-                                 "touch /usr/bin/su; ln -s /usr/bin/cat /etc/alternatives-test; mkdir -m 0700 /usr/lib/agent/d; "
-                                 "echo >>/etc/shadow")};
-  plan.end = {script("a.posttrans", "cat /usr/lib/agent/new >/usr/lib/agent/copy; cat >/usr/lib/agent/input", "a line\n")};
+  plan.after = {
+      script("a.post",
+             "echo new >/usr/lib/agent/new; chmod 0600 /usr/lib/agent/new; echo changed >/usr/lib/agent/state; "
+             "touch /usr/bin/su; ln -s /usr/bin/cat /etc/alternatives-test; mkdir -m 0700 /usr/lib/agent/d; "
+             "echo >>/etc/shadow")};
+  plan.end = {
+      script("a.posttrans", "cat /usr/lib/agent/new >/usr/lib/agent/copy; cat >/usr/lib/agent/input", "a line\n")};
   CHECK(run_as_all(plan) ==
         "/usr/etc/alternatives-test 120777 0:0 -> /usr/bin/cat\n"
         "/usr/etc/passwd 100644 0:0 root:x:0:0:root:/root:/bin/sh\nuser 1\n\n"
@@ -124,11 +129,14 @@ TEST_CASE("What scripts make is root's; what was there keeps owner, mode and att
 TEST_CASE("A mode that a script changes is taken over; one that it only sees is not") {
   CHECK(run_as_all(plan_of({script("a.post", "chmod 0711 /usr/lib/agent/state")})) ==
         "/usr/lib/agent/state 100711 0:990 user.kept packaged\n");
-  CHECK(run_as_all(plan_of({script("a.post", "cat /usr/bin/su >/tmp/su; cat /tmp/su >/usr/bin/su; touch /usr/lib/agent/state")})).empty());
+  CHECK(run_as_all(plan_of({script("a.post",
+                                   "cat /usr/bin/su >/tmp/su; cat /tmp/su >/usr/bin/su; touch /usr/lib/agent/state")}))
+            .empty());
 }
 
 TEST_CASE("A script that fails is named, with its exit code, its last words and the line that lets it go") {
-  const std::string said = run_as_all(plan_of({script("first.post", "exit 0"), script("agent.post", "echo no such agent >&2; exit 7")}));
+  const std::string said =
+      run_as_all(plan_of({script("first.post", "exit 0"), script("agent.post", "echo no such agent >&2; exit 7")}));
   CHECK_THAT(said, Contains("error: the script agent.post failed with exit code 7:\nno such agent"));
   CHECK_THAT(said, Contains("hint: if the tree does without it: [packages] ignore-scripts = [\"agent.post\"]"));
   sandbox::Limits limits;
@@ -146,9 +154,9 @@ TEST_CASE("A script whose interpreter the tree does not have is told with it") {
 }
 
 TEST_CASE("Changes to what is the base's are refused, each with the script that made it") {
-  const std::string said =
-      run_as_all(plan_of({script("one.post", "echo x >>/usr/bin/cat; rm /usr/share/base/a; touch /usr/share/base/b"),
-                          script("two.post", "chmod 0700 /usr/share/base; echo x >>/usr/share/base/b; echo own >/usr/share/own")}));
+  const std::string said = run_as_all(plan_of(
+      {script("one.post", "echo x >>/usr/bin/cat; rm /usr/share/base/a; touch /usr/share/base/b"),
+       script("two.post", "chmod 0700 /usr/share/base; echo x >>/usr/share/base/b; echo own >/usr/share/own")}));
   CHECK(said ==
         "error: scripts changed what they may not:\n"
         "  /usr/bin/cat by one.post: changed, but it is the base's\n"
@@ -176,7 +184,7 @@ TEST_CASE("What scripts may change of the base: accounts, unit links, caches; no
                            "/usr/etc/systemd/system/multi-user.target.wants/x.service", "/usr/etc/alternatives/editor",
                            "/usr/lib64/gio/modules/giomodule.cache", "/usr/etc/selinux/targeted/policy/policy.33"})
     CHECK(scripts_may_change(path));
-  for (const char* path : {"/usr/bin/passwd", "/usr/etc/sudoers", "/usr/etc/systemd/journald.conf", "/usr/lib/passwd.so",
-                           "/usr/lib/systemd/system/x.service", "/usr/etc/ssh/sshd_config"})
+  for (const char* path : {"/usr/bin/passwd", "/usr/etc/sudoers", "/usr/etc/systemd/journald.conf",
+                           "/usr/lib/passwd.so", "/usr/lib/systemd/system/x.service", "/usr/etc/ssh/sshd_config"})
     CHECK_FALSE(scripts_may_change(path));
 }

@@ -13,8 +13,8 @@ using Catch::Contains;
 
 namespace {
 
-rpm::PackageInfo package(const std::string& name, const std::vector<std::string>& files = {}, const std::string& user = "root",
-                         const std::string& group = "root") {
+rpm::PackageInfo package(const std::string& name, const std::vector<std::string>& files = {},
+                         const std::string& user = "root", const std::string& group = "root") {
   rpm::PackageInfo info;
   info.nevra.name = name;
   for (const auto& path : files) {
@@ -28,9 +28,11 @@ rpm::PackageInfo package(const std::string& name, const std::vector<std::string>
 }
 
 void fill_debian_like(ostree::Tree& tree) {
-  tree.put_file("/usr/etc/passwd", file_meta(), "root:x:0:0:root:/root:/bin/sh\nsystemd-network:x:998:998::/:/usr/sbin/nologin\n");
+  tree.put_file("/usr/etc/passwd", file_meta(),
+                "root:x:0:0:root:/root:/bin/sh\nsystemd-network:x:998:998::/:/usr/sbin/nologin\n");
   tree.put_file("/usr/etc/group", file_meta(), "root:x:0:\nadm:x:4:\ndocker:x:999:\nsystemd-network:x:998:\n");
-  tree.put_file("/usr/etc/shadow", file_meta(0640, 0, 42), "root:*:19000:0:99999:7:::\nsystemd-network:!*:19000::::::\n");
+  tree.put_file("/usr/etc/shadow", file_meta(0640, 0, 42),
+                "root:*:19000:0:99999:7:::\nsystemd-network:!*:19000::::::\n");
   tree.put_file("/usr/etc/gshadow", file_meta(0640, 0, 42), "root:*::\nadm:*::\n");
 }
 
@@ -119,7 +121,8 @@ TEST_CASE("The lock's numbers win, for declared users and for those that scripts
   CHECK(run.numbers.added.groups.at("ecs") == 557);
   CHECK(run.numbers.added.groups.at("made") == 556);
   CHECK(run.numbers.added.groups.at("thief") == 994);
-  CHECK_THAT(run.files["/usr/etc/passwd"], Contains("ecs:x:555:557:") && Contains("made:x:556:556:") && Contains("thief:x:994:994:"));
+  CHECK_THAT(run.files["/usr/etc/passwd"],
+             Contains("ecs:x:555:557:") && Contains("made:x:556:556:") && Contains("thief:x:994:994:"));
 }
 
 TEST_CASE("What useradd leaves is cleaned: dates, locks and backups") {
@@ -170,11 +173,14 @@ TEST_CASE("Two claims to one number are refused, naming both") {
   base.declare("a", "u one 998\n");
   CHECK_THROWS_WITH(base.go(), Contains("wants the number 998, which 'systemd-network' of the base has"));
   Run scripts(fill_debian_like);
-  scripts.scripts = [](ostree::Tree& tree) { append(tree, "/usr/etc/passwd", "x:x:700:4::/:/bin/sh\ny:x:700:4::/:/bin/sh\n"); };
+  scripts.scripts = [](ostree::Tree& tree) {
+    append(tree, "/usr/etc/passwd", "x:x:700:4::/:/bin/sh\ny:x:700:4::/:/bin/sh\n");
+  };
   CHECK_THROWS_WITH(scripts.go(), "the users 'x' and 'y' have the same number, 700");
   Run pinned(fill_debian_like);
   pinned.pins.users = {{"ecs", 998}};
-  CHECK_THROWS_WITH(pinned.go(), "the lock has the number 998 for the user 'ecs', but the base has it for 'systemd-network'");
+  CHECK_THROWS_WITH(pinned.go(),
+                    "the lock has the number 998 for the user 'ecs', but the base has it for 'systemd-network'");
 }
 
 TEST_CASE("A script may not remove the base's accounts, renumber them or set their passwords") {
@@ -193,12 +199,14 @@ TEST_CASE("A script may not remove the base's accounts, renumber them or set the
     return std::string();
   };
   CHECK(refused("/usr/etc/group", "adm:x:4:\n", "") == "a script of a package removed the group 'adm'");
-  CHECK(refused("/usr/etc/passwd", "x:998:998", "x:0:998") == "a script of a package changed the number of 'systemd-network'");
+  CHECK(refused("/usr/etc/passwd", "x:998:998", "x:0:998") ==
+        "a script of a package changed the number of 'systemd-network'");
   CHECK(refused("/usr/etc/shadow", "root:*:", "root::") == "a script of a package changed the password of 'root'");
 }
 
 TEST_CASE("Lines that sysusers.d(5) does not have are refused with their place") {
-  CHECK_THROWS_WITH(parse_sysusers("u a -\nx b -\n", "f.conf"), "f.conf:2: 'x' is not a type of line: expected u, g, m or r");
+  CHECK_THROWS_WITH(parse_sysusers("u a -\nx b -\n", "f.conf"),
+                    "f.conf:2: 'x' is not a type of line: expected u, g, m or r");
   CHECK_THROWS_WITH(parse_sysusers("u a:b -\n", "f.conf"), "f.conf:1: 'a:b' is not the name of a user or group");
   CHECK_THROWS_WITH(parse_sysusers("u a - \"no end\n", "f.conf"), "f.conf:1: a quotation mark is not closed");
   CHECK_THROWS_WITH(parse_sysusers("u a - \"x:0:0\" /\n", "f.conf"), Contains("cannot have a colon"));
@@ -207,15 +215,18 @@ TEST_CASE("Lines that sysusers.d(5) does not have are refused with their place")
 TEST_CASE("Owners that nobody makes are told with package, path and user; in tmpfiles.d too") {
   ScratchRepository repository;
   const std::string commit = repository.commit([](ostree::Tree& tree) {
-    tree.put_file("/usr/lib/tmpfiles.d/a.conf", file_meta(), "# x\nd /var/lib/a 0750 ecs :nobodies - -\nd /run/a\nd /run/b 0755 0 0\n");
+    tree.put_file("/usr/lib/tmpfiles.d/a.conf", file_meta(),
+                  "# x\nd /var/lib/a 0750 ecs :nobodies - -\nd /run/a\nd /run/b 0755 0 0\n");
   });
   const ostree::Tree tree(repository.get(), commit);
   UserNumbers numbers{{{"root", 0}}, {{"root", 0}}, {}};
   CHECK_THROWS_WITH(require_owners(tree, {package("a", {"/usr/bin/x"}, "ecs")}, numbers),
                     "'/usr/bin/x' of a belongs to the user 'ecs', which nobody makes");
-  CHECK_THROWS_WITH(require_owners(tree, {package("a", {"/usr/bin/x"}, "root", "ecs")}, numbers), Contains("the group 'ecs'"));
+  CHECK_THROWS_WITH(require_owners(tree, {package("a", {"/usr/bin/x"}, "root", "ecs")}, numbers),
+                    Contains("the group 'ecs'"));
   const auto tmpfiles = package("a", {"/usr/lib/tmpfiles.d/a.conf"});
-  CHECK_THROWS_WITH(require_owners(tree, {tmpfiles}, numbers), Contains("'/var/lib/a' in '/usr/lib/tmpfiles.d/a.conf' of a belongs to the user 'ecs'"));
+  CHECK_THROWS_WITH(require_owners(tree, {tmpfiles}, numbers),
+                    Contains("'/var/lib/a' in '/usr/lib/tmpfiles.d/a.conf' of a belongs to the user 'ecs'"));
   numbers.users["ecs"] = 5;
   CHECK_THROWS_WITH(require_owners(tree, {tmpfiles}, numbers), Contains("the group 'nobodies'"));
   numbers.groups["nobodies"] = 5;
