@@ -1,8 +1,9 @@
 #pragma once
-// Which scripts of packages run when a tree is composed, and in which order: rpm-ostree's rules (rpmostree-scripts.cxx).
-// Pure. %pretrans, %preun, %postun, %verifyscript and the triggers of removal never run. Of well-known packages some do
-// not either; why is said in `skipped`. Other than with rpm-ostree %filetriggerin runs, for each package after its %post,
-// and triggers run by their priorities, as with rpm. A trigger hears of the paths that the packages bring, as packaged.
+// Which scripts of packages run when a tree is composed, and in which order: rpm-ostree's rules
+// (rpmostree-scripts.cxx). Pure. %pretrans, %preun, %postun, %verifyscript and the triggers of removal never run. Of
+// well-known packages some do not either; why is said in `skipped`. Other than with rpm-ostree %filetriggerin runs, for
+// each package after its %post, and triggers run by their priorities, as with rpm. A trigger hears of the paths that
+// the packages bring, as packaged.
 
 #include <set>
 #include <string>

@@ -12,15 +12,13 @@ using Arguments = std::vector<std::string>;
 
 constexpr const char* script_path = "/run/script";
 
-void add(Arguments& arguments, std::initializer_list<std::string> more) {
-  arguments.insert(arguments.end(), more);
-}
+void add(Arguments& arguments, std::initializer_list<std::string> more) { arguments.insert(arguments.end(), more); }
 
 void add_namespaces(Arguments& arguments) {
   add(arguments, {"--die-with-parent", "--new-session", "--unshare-pid", "--unshare-uts", "--unshare-ipc",
                   "--unshare-net", "--unshare-cgroup-try", "--hostname", "localhost", "--cap-drop", "ALL"});
-  for (const char* name : {"chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap",
-                           "sys_chroot", "setfcap"}) {
+  for (const char* name :
+       {"chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "sys_chroot", "setfcap"}) {
     add(arguments, {"--cap-add", fmt::format("cap_{}", name)});
   }
 }
@@ -37,8 +35,8 @@ void add_environment(Arguments& arguments, const Command& command, std::uint64_t
 
 // The tree's own top: links as they are, folders empty, except those that are mounted.
 void add_top(Arguments& arguments, const fs::path& tree) {
-  const std::map<std::string, bool> mounted{{"usr", true}, {"etc", true}, {"var", true}, {"proc", true}, {"dev", true},
-                                            {"sys", true}, {"run", true}, {"tmp", true}};
+  const std::map<std::string, bool> mounted{{"usr", true}, {"etc", true}, {"var", true}, {"proc", true},
+                                            {"dev", true}, {"sys", true}, {"run", true}, {"tmp", true}};
   std::map<std::string, fs::file_status> top;
   for (fs::directory_iterator entry(tree), end; entry != end; ++entry)
     top.emplace(entry->path().filename().string(), entry->symlink_status());
@@ -97,8 +95,8 @@ std::vector<std::string> bubblewrap_arguments(const Command& command, const fs::
   for (const auto& [path, folder] : command.binds) {
     if (!path_in_tree(path)) add(arguments, {"--bind", folder.string(), path});
   }
-  add(arguments, {"--json-status-fd", std::to_string(Descriptors::status), "--block-fd",
-                  std::to_string(Descriptors::block)});
+  add(arguments,
+      {"--json-status-fd", std::to_string(Descriptors::status), "--block-fd", std::to_string(Descriptors::block)});
   if (command.script)
     add(arguments, {"--perms", "0555", "--ro-bind-data", std::to_string(Descriptors::script), script_path});
   add(arguments, {"--remount-ro", "/var", "--remount-ro", "/", "--chdir", "/", "--"});

@@ -28,7 +28,8 @@ bool is_directory(const Status& status) { return status && S_ISDIR(status->st_mo
 
 std::set<std::string> names_in(const fs::path& folder) {
   std::set<std::string> names;
-  for (fs::directory_iterator entry(folder), end; entry != end; ++entry) names.insert(entry->path().filename().string());
+  for (fs::directory_iterator entry(folder), end; entry != end; ++entry)
+    names.insert(entry->path().filename().string());
   return names;
 }
 
@@ -42,9 +43,7 @@ Change::Kind kind_of(mode_t mode) {
   return S_ISDIR(mode) ? Change::Kind::directory : Change::Kind::special;
 }
 
-Stamp stamp_of(const struct stat& status) {
-  return {status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
-}
+Stamp stamp_of(const struct stat& status) { return {status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec}; }
 
 // Owners may take the right to read from themselves; a folder's has to come back for as long as we are in it.
 class Readable {
@@ -133,8 +132,8 @@ class Comparison {
     std::tie(change.uid, change.gid) = owner_of(path, now);
     const std::pair<std::uint32_t, std::uint32_t> before =
         lower ? std::pair{lower->st_uid, lower->st_gid} : std::pair{0U, 0U};
-    const bool untouched = lower && now.st_uid == before.first && now.st_gid == before.second &&
-                           !compared_.owners.contains(path);
+    const bool untouched =
+        lower && now.st_uid == before.first && now.st_gid == before.second && !compared_.owners.contains(path);
     change.owner_changed = !untouched && (change.uid != 0 || change.gid != 0);
   }
 

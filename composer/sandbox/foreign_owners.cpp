@@ -50,9 +50,8 @@ Owner parse_owner(const std::string& record) {
 }  // namespace
 
 void ForeignOwners::take(const IdMapping& ids, const fs::path& folder) {
-  const std::string list = run_inside(
-      ids, {"find", folder.string(), "(", "!", "-uid", "0", "-o", "!", "-gid", "0", ")", "-printf", "%U %G %m %y %p\\0", "-exec",
-            "chown", "-h", "0:0", "{}", "+"});
+  const std::string list = run_inside(ids, {"find", folder.string(), "(", "!", "-uid", "0", "-o", "!", "-gid", "0", ")",
+                                            "-printf", "%U %G %m %y %p\\0", "-exec", "chown", "-h", "0:0", "{}", "+"});
   if (list.empty()) return;
   for (std::size_t begin = 0; begin < list.size();) {
     const std::size_t end = list.find('\0', begin);

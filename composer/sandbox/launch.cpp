@@ -49,7 +49,8 @@ const char* doing(Step step) {
 std::string hint_for(Step step) {
   if (step != Step::namespaces && step != Step::ids && step != Step::mounts_private) return {};
   return "unprivileged user namespaces are off or used up: set kernel.unprivileged_userns_clone=1 (Debian), "
-         "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu) or user.max_user_namespaces, start the container with "
+         "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu) or user.max_user_namespaces, start the container "
+         "with "
          "rights to make them, or run as root";
 }
 
@@ -97,7 +98,8 @@ void prepare_view(const View& view, bool user_namespace, Prepared& prepared) {
 // No higher than what we have: only root may raise it.
 ChildLimit lowered(const Limit& limit) {
   rlimit now{};
-  if (::getrlimit(static_cast<__rlimit_resource_t>(limit.resource), &now) != 0) throw_errno("reading", "a limit", errno);
+  if (::getrlimit(static_cast<__rlimit_resource_t>(limit.resource), &now) != 0)
+    throw_errno("reading", "a limit", errno);
   const rlim_t value = std::min(static_cast<rlim_t>(limit.value), now.rlim_max);
   return {limit.resource, {value, value}};
 }

@@ -50,10 +50,10 @@ struct Owner {
 
 // The tree that the program will see at `folder`/"merged". Nothing below it is trusted: scripts made it.
 struct View {
-  fs::path folder;                          // has lower (a link), upper, work and merged
-  bool overlay = true;                      // false: merged is a copy of the tree
-  std::vector<std::string> hidden;          // folders below merged that appear empty, if they are there
-  std::map<std::string, fs::path> binds;    // folder below merged -> the folder of this machine that appears there
+  fs::path folder;                        // has lower (a link), upper, work and merged
+  bool overlay = true;                    // false: merged is a copy of the tree
+  std::vector<std::string> hidden;        // folders below merged that appear empty, if they are there
+  std::map<std::string, fs::path> binds;  // folder below merged -> the folder of this machine that appears there
   std::vector<Owner> owners;
 };
 

@@ -23,8 +23,18 @@ std::optional<std::string> try_bubblewrap(const fs::path& folder, const IdMappin
   Launch start;
   start.ids = ids;
   start.view = view;
-  start.arguments = {find_program("bwrap"), "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
-                     "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"};
+  start.arguments = {find_program("bwrap"),
+                     "--unshare-pid",
+                     "--unshare-net",
+                     "--unshare-ipc",
+                     "--unshare-uts",
+                     "--ro-bind",
+                     "/",
+                     "/",
+                     "--proc",
+                     "/proc",
+                     "--dev",
+                     "/dev"};
   if (view != nullptr) {
     const std::string merged = (folder / "merged").string();
     start.arguments.insert(start.arguments.end(), {"--bind", merged, merged});

@@ -76,7 +76,7 @@ struct Sandbox::State {
     for (const char* name : {"upper", "work", "merged"}) fs::create_directories(folder / name);
     fs::create_symlink(tree, folder / "lower");
     if (is_overlay()) return;
-    run_checked({"cp", "-R", "-P", "--reflink=auto", "--preserve=mode,links", (tree / "usr").string(),
+    run_checked({"cp", "-R", "-P", "--reflink=auto", "--preserve=mode,links,timestamps", (tree / "usr").string(),
                  (folder / "merged/usr").string()});
     snapshot = take_snapshot(folder / "merged");
   }

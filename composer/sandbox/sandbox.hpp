@@ -4,10 +4,11 @@
 // host's environment hidden, limits on time and processes. What they changed is listed afterwards; the folder below
 // stays as it was.
 //
-// Programs see the tree's /usr, and its /usr/etc as /etc; the tree's other folders empty and read-only, its links as they
-// are; /opt as /usr/lib/opt when the tree has that. /var has the usual folders and is read-only, so that what would be
-// lost fails (rpm-ostree does the same); /var/tmp, /tmp and /run can be written and are emptied after each command. The rpm
-// database is an empty folder. Capabilities and namespaces are rpm-ostree's (bwrap.rs, rpmostree-scripts.cxx).
+// Programs see the tree's /usr, and its /usr/etc as /etc; the tree's other folders empty and read-only, its links as
+// they are; /opt as /usr/lib/opt when the tree has that. /var has the usual folders and is read-only, so that what
+// would be lost fails (rpm-ostree does the same); /var/tmp, /tmp and /run can be written and are emptied after each
+// command. The rpm database is an empty folder. Capabilities and namespaces are rpm-ostree's (bwrap.rs,
+// rpmostree-scripts.cxx).
 
 #include <chrono>
 #include <cstdint>
@@ -41,8 +42,8 @@ struct Outcome {
 };
 
 struct Limits {
-  std::chrono::seconds time{300};  // of one command
-  unsigned processes = 512;        // and threads, at once
+  std::chrono::seconds time{300};            // of one command
+  unsigned processes = 512;                  // and threads, at once
   std::uint64_t file_bytes = 4ULL << 30U;    // of one file
   std::uint64_t memory_bytes = 1ULL << 30U;  // of what is written to each of /tmp, /run and /var/tmp
 };

@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kept_output_bytes = 64U << 10U;
 constexpr std::size_t kept_status_bytes = 64U << 10U;
-constexpr int tick_ms = 20;          // a fork bomb makes some hundred processes in this time
+constexpr int tick_ms = 20;           // a fork bomb makes some hundred processes in this time
 constexpr int end_of_all_ms = 30000;  // for the kernel to take down what was killed
 
 Fd open_pid(pid_t pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U))); }
@@ -62,8 +62,8 @@ class Supervisor {
     read_all();
     const int status = reap();
     if (!number_of(status_, "exit-code") && outcome_.stopped.empty()) throw_not_made();
-    outcome_.exit_code = number_of(status_, "exit-code")
-                             .value_or(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+    outcome_.exit_code =
+        number_of(status_, "exit-code").value_or(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
     return std::move(outcome_);
   }
 
@@ -149,6 +149,8 @@ class Supervisor {
   }
 
   [[noreturn]] void throw_not_made() const {
+    if (outcome_.output.starts_with("bwrap: execvp "))
+      throw Error(ErrorKind::input, fmt::format("the tree cannot run it: {}", outcome_.output.substr(7)));
     throw Error(ErrorKind::failed, fmt::format("bubblewrap could not make a sandbox: {}", outcome_.output),
                 "run `bwrap --ro-bind / / --unshare-pid --unshare-net --proc /proc true` to see whether it can at all");
   }

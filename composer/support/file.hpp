@@ -45,8 +45,8 @@ class AtomicFile {
   Fd fd_;
 };
 
-// Removes what stands at `path`, if anything, a folder with all that is in it, also where its owner (we) has no right to
-// read a folder: overlayfs leaves one of mode 000. Throws Error(failed).
+// Removes what stands at `path`, if anything, a folder with all that is in it, also where its owner (we) has no right
+// to read a folder: overlayfs leaves one of mode 000. Throws Error(failed).
 void remove_tree(const fs::path& path);
 
 // A new, empty, private directory below `parent`; removed with all its content on destruction.

@@ -17,7 +17,8 @@ class ProgramTree {
  public:
   explicit ProgramTree(const std::vector<std::string>& programs) : folder_(fs::temp_directory_path(), "tree-") {
     fs::permissions(folder_.path(), fs::perms(0755));
-    for (const char* name : {"usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "usr/etc", "usr/share", "var", "boot", "tmp"})
+    for (const char* name :
+         {"usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "usr/etc", "usr/share", "var", "boot", "tmp"})
       fs::create_directories(path() / name);
     for (const char* name : {"bin", "sbin", "lib", "lib64"})
       fs::create_symlink(std::string("usr/") + name, path() / name);

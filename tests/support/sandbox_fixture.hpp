@@ -36,10 +36,15 @@ inline std::string run_sandboxed(const fs::path& tree, bool as_nobody, const std
     if (subordinate) {
       write_file_atomically(folder.path() / "subid", "65534:200000:65536\n");
       const std::string file = (folder.path() / "subid").string();
-      arguments = {"unshare", "--mount", "sh", "-c",
-                   "mount --bind \"$0\" /etc/subuid && mount --bind \"$0\" /etc/subgid && exec \"$@\"", file};
+      arguments = {"unshare",
+                   "--mount",
+                   "sh",
+                   "-c",
+                   "mount --bind \"$0\" /etc/subuid && mount --bind \"$0\" /etc/subgid && exec \"$@\"",
+                   file};
     }
-    for (const char* word : {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}) arguments.emplace_back(word);
+    for (const char* word : {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"})
+      arguments.emplace_back(word);
   }
   for (const std::string& word : {driver.string(), copy.string(), scratch.string(), how.isolation,
                                   std::to_string(how.seconds), std::to_string(how.processes)})
@@ -50,6 +55,8 @@ inline std::string run_sandboxed(const fs::path& tree, bool as_nobody, const std
 }
 
 // Whom to be: root and nobody, or, when the tests are an ordinary user's, that one.
-inline std::vector<bool> users() { return ::geteuid() == 0 ? std::vector<bool>{false, true} : std::vector<bool>{false}; }
+inline std::vector<bool> users() {
+  return ::geteuid() == 0 ? std::vector<bool>{false, true} : std::vector<bool>{false};
+}
 
 }  // namespace compose::tests

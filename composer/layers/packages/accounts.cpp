@@ -14,8 +14,8 @@ namespace {
 
 template <typename Lines>
 auto find_line(Lines& lines, const std::string& name) {
-  const auto found = std::find_if(lines.begin(), lines.end(),
-                                  [&](const auto& line) { return line.size() > 1 && line[0] == name; });
+  const auto found =
+      std::find_if(lines.begin(), lines.end(), [&](const auto& line) { return line.size() > 1 && line[0] == name; });
   return found == lines.end() ? nullptr : &*found;
 }
 

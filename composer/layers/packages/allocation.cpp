@@ -152,7 +152,8 @@ void SysusersEvaluation::add_user(const SysusersLine& line, Pass pass) {
   if (!uid) uid = pin(line.name, false);
   if (!uid && files_.group.find(line.name) != nullptr) {
     const std::uint32_t same = numbers_of(files_.group).at(line.name);
-    const bool pinned = std::any_of(pins_.users.begin(), pins_.users.end(), [&](const auto& p) { return p.second == same; });
+    const bool pinned =
+        std::any_of(pins_.users.begin(), pins_.users.end(), [&](const auto& p) { return p.second == same; });
     if (name_with(files_.passwd, same).empty() && !pinned) uid = same;
   }
   if (!uid) uid = free_id(line.place);

@@ -24,7 +24,8 @@ std::vector<std::string> split_words(const std::string& line, const std::string&
     const int quote = text.peek();
     if (quote == '"' || quote == '\'') {
       text.get();
-      if (!std::getline(text, word, static_cast<char>(quote)) || text.eof()) refuse(place, "a quotation mark is not closed");
+      if (!std::getline(text, word, static_cast<char>(quote)) || text.eof())
+        refuse(place, "a quotation mark is not closed");
     } else {
       text >> word;
     }
@@ -35,8 +36,8 @@ std::vector<std::string> split_words(const std::string& line, const std::string&
 
 bool is_name(const std::string& name) {
   const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.'; };
-  return !name.empty() && name.size() <= 31 && name[0] != '-' && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
-         std::all_of(name.begin(), name.end(), fits);
+  return !name.empty() && name.size() <= 31 && name[0] != '-' &&
+         std::isdigit(static_cast<unsigned char>(name[0])) == 0 && std::all_of(name.begin(), name.end(), fits);
 }
 
 SysusersLine::Kind kind_of(const std::string& word, const std::string& place) {

@@ -48,12 +48,13 @@ void require_free_pins(const std::map<std::string, std::uint32_t>& pins, const A
   for (const auto& [name, id] : numbers) {
     for (const auto& [pinned, pin] : pins) {
       if (pin != id || pinned == name || numbers.contains(pinned)) continue;
-      throw Error(ErrorKind::input,
-                  fmt::format("the lock has the number {} for the {} '{}', but the base has it for '{}'", pin, what,
-                              pinned, name),
-                  fmt::format("delete '{}' from the lock's ids: it gets another number, and files of running hosts that "
-                              "belong to it have to be given to it again",
-                              pinned));
+      throw Error(
+          ErrorKind::input,
+          fmt::format("the lock has the number {} for the {} '{}', but the base has it for '{}'", pin, what, pinned,
+                      name),
+          fmt::format("delete '{}' from the lock's ids: it gets another number, and files of running hosts that "
+                      "belong to it have to be given to it again",
+                      pinned));
     }
   }
 }
@@ -72,30 +73,42 @@ void require_kept(const AccountTable& before, const AccountTable& after, std::si
   }
 }
 
-// Gives what is new in `table` its numbers: the pin, else what it has, unless that is kept for another.
+// The number of the group of the same name, if no user has it.
+std::optional<std::uint32_t> number_of_group(const AccountFiles& files, const std::string& name) {
+  const auto groups = numbers_of(files.group);
+  const auto found = groups.find(name);
+  if (found == groups.end()) return std::nullopt;
+  for (const auto& [user, number] : numbers_of(files.passwd)) {
+    if (number == found->second) return std::nullopt;
+  }
+  return found->second;
+}
+
+// Gives what is new in `table`, one of `files`, its numbers: the pin, else what it has, unless that is kept for
+// another.
 void renumber(AccountTable& table, const AccountTable& before, const std::map<std::string, std::uint32_t>& pins,
-              const lock::Lock::Ids& all_pins, AccountFiles& files, const char* what) {
+              const lock::Lock::Ids& all_pins, const AccountFiles& files, const char* what) {
   std::map<std::uint32_t, std::string> owners;
   for (const auto& [name, id] : numbers_of(before)) owners.emplace(id, name);
   for (Fields& line : table.lines) {
     const auto id = line.size() > 2 ? parse_id(line[2]) : std::nullopt;
     if (!id || before.find(line[0]) != nullptr) continue;
     const auto pin = pins.find(line[0]);
-    const bool kept_for_another = std::any_of(pins.begin(), pins.end(), [&](const auto& entry) {
-      return entry.second == *id && entry.first != line[0];
-    });
+    const bool kept_for_another = std::any_of(
+        pins.begin(), pins.end(), [&](const auto& entry) { return entry.second == *id && entry.first != line[0]; });
     std::uint32_t final_id = *id;
     if (pin != pins.end()) final_id = pin->second;
     if (pin == pins.end() && kept_for_another) {
-      const auto free = next_free_id(files, all_pins);
+      auto free = number_of_group(files, line[0]);
+      if (!free) free = next_free_id(files, all_pins);
       if (!free) throw Error(ErrorKind::input, fmt::format("no number below 1000 is free for '{}'", line[0]));
       final_id = *free;
     }
     line[2] = std::to_string(final_id);
     const auto [owner, is_first] = owners.emplace(final_id, line[0]);
     if (!is_first) {
-      throw Error(ErrorKind::input, fmt::format("the {}s '{}' and '{}' have the same number, {}", what, owner->second,
-                                                line[0], final_id),
+      throw Error(ErrorKind::input,
+                  fmt::format("the {}s '{}' and '{}' have the same number, {}", what, owner->second, line[0], final_id),
                   "one of the two packages has to go, or be built with another number");
     }
   }
@@ -155,8 +168,7 @@ std::map<std::string, std::uint32_t> new_names(const std::map<std::string, std::
 [[noreturn]] void refuse_owner(const std::string& package, const std::string& path, const char* what,
                                const std::string& name) {
   throw Error(
-      ErrorKind::input,
-      fmt::format("'{}' of {} belongs to the {} '{}', which nobody makes", path, package, what, name),
+      ErrorKind::input, fmt::format("'{}' of {} belongs to the {} '{}', which nobody makes", path, package, what, name),
       fmt::format("ship a file of /usr/lib/sysusers.d in an rpm of your own, or make it in the base: \"{} {} -\"",
                   std::string(what) == "user" ? "u" : "g", name));
 }
@@ -217,10 +229,11 @@ UserNumbers PackageUsers::finish(ostree::Tree& tree) {
                    part_of(now.gshadow, base_.etc.gshadow, {}, !altfiles_)};
   write_accounts(tree, "/usr/etc", etc);
   if (altfiles_) {
-    write_accounts(tree, "/usr/lib", {part_of(now.passwd, base_.lib.passwd, base_.etc.passwd, true),
-                                      part_of(now.group, base_.lib.group, base_.etc.group, true),
-                                      {},
-                                      {}});
+    write_accounts(tree, "/usr/lib",
+                   {part_of(now.passwd, base_.lib.passwd, base_.etc.passwd, true),
+                    part_of(now.group, base_.lib.group, base_.etc.group, true),
+                    {},
+                    {}});
   }
   remove_traces(tree);
 

@@ -30,8 +30,8 @@ class PackageUsers {
   // Error(input) when the base has a pin's number under another name.
   PackageUsers(const ostree::Tree& base, lock::Lock::Ids pins);
 
-  // Evaluates the sysusers.d files (of `folder`/usr/lib/sysusers.d) that these packages brought into `tree`, and lays the
-  // files out for scripts. Numbers: fixed ones as they are, else the next free one downwards from 999. Throws
+  // Evaluates the sysusers.d files (of `folder`/usr/lib/sysusers.d) that these packages brought into `tree`, and lays
+  // the files out for scripts. Numbers: fixed ones as they are, else the next free one downwards from 999. Throws
   // Error(input) when two claim the same number, naming both.
   void begin(ostree::Tree& tree, const std::vector<rpm::PackageInfo>& packages);
 
@@ -53,6 +53,7 @@ class PackageUsers {
 
 // Every file's user and group has a number, and those that tmpfiles.d files of the packages name. Throws Error(input)
 // with package, path and user.
-void require_owners(const ostree::Tree& tree, const std::vector<rpm::PackageInfo>& packages, const UserNumbers& numbers);
+void require_owners(const ostree::Tree& tree, const std::vector<rpm::PackageInfo>& packages,
+                    const UserNumbers& numbers);
 
 }  // namespace compose::layers

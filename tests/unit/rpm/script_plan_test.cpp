@@ -41,7 +41,8 @@ constexpr auto transaction = Trigger::Kind::transaction_file;
 }  // namespace
 
 TEST_CASE("Scripts run in three groups, in the order of the packages, with the argument of an install or an update") {
-  const std::vector<Script> all{{ScriptKind::posttrans, {"/bin/sh"}, "3"}, {ScriptKind::post, {"/bin/bash", "-e"}, "2"},
+  const std::vector<Script> all{{ScriptKind::posttrans, {"/bin/sh"}, "3"},
+                                {ScriptKind::post, {"/bin/bash", "-e"}, "2"},
                                 {ScriptKind::pre, {}, "1"}};
   const ScriptPlan plan = plan_scripts({package("b", all), package("a", all)}, {"a"}, {}, {});
   CHECK_THAT(names(plan.before), Equals(std::vector<std::string>{"b.pre", "a.pre"}));
@@ -75,10 +76,11 @@ TEST_CASE("Scripts of removal and of before the transaction never run, in whatev
 }
 
 TEST_CASE("What is known to do no good is passed over, with the reason") {
-  const ScriptPlan plan = plan_scripts({package("setup", {{ScriptKind::post, {"<lua>"}, "x"}}),
-                                        package("kernel-rt-core", {{ScriptKind::posttrans, {}, "kernel-install"}}),
-                                        package("authselect", {{ScriptKind::posttrans, {"<lua>"}, "\n-- rpm-ostree-skip\n"}})},
-                                       {}, {}, {});
+  const ScriptPlan plan =
+      plan_scripts({package("setup", {{ScriptKind::post, {"<lua>"}, "x"}}),
+                    package("kernel-rt-core", {{ScriptKind::posttrans, {}, "kernel-install"}}),
+                    package("authselect", {{ScriptKind::posttrans, {"<lua>"}, "\n-- rpm-ostree-skip\n"}})},
+                   {}, {}, {});
   CHECK(plan.empty());
   REQUIRE(plan.skipped.size() == 3);
   CHECK(plan.skipped[0] == "setup.post: converts what older versions left");
@@ -112,14 +114,15 @@ TEST_CASE("Files set off triggers once at the end, by priority, the base's first
       {{"fontconfig", "0", "1", "1", "x86_64"}, file_trigger(transaction, "/usr/share/fonts", 1000000, "fc-cache")},
       {{"late", "0", "1", "1", "x86_64"}, file_trigger(transaction, "/usr/lib", 100, "late")},
       {{"never", "0", "1", "1", "x86_64"}, file_trigger(transaction, "/usr/share/icons", 1000000, "icons")}};
-  const auto fonts = package("fonts", {{ScriptKind::posttrans, {}, "x"}}, {"/usr/share/fonts/b.ttf", "/usr/share/fonts/ghost"});
+  const auto fonts =
+      package("fonts", {{ScriptKind::posttrans, {}, "x"}}, {"/usr/share/fonts/b.ttf", "/usr/share/fonts/ghost"});
   const auto more = package("more", {}, {"/usr/share/fonts/a.ttf", "/usr/lib/x"},
                             {file_trigger(transaction, "/usr/lib", 2000000, "early"),
                              file_trigger(transaction, "/usr/share/fonts", 1000000, "own")});
   const ScriptPlan plan = plan_scripts({fonts, more}, {}, base, {});
-  CHECK_THAT(names(plan.end),
-             Equals(std::vector<std::string>{"fonts.posttrans", "more.transfiletriggerin", "fontconfig.transfiletriggerin",
-                                             "more.transfiletriggerin", "late.transfiletriggerin"}));
+  CHECK_THAT(names(plan.end), Equals(std::vector<std::string>{"fonts.posttrans", "more.transfiletriggerin",
+                                                              "fontconfig.transfiletriggerin",
+                                                              "more.transfiletriggerin", "late.transfiletriggerin"}));
   REQUIRE(plan.end.size() == 5);
   CHECK(plan.end[1].text == "early");
   CHECK(plan.end[2].input == "/usr/share/fonts/a.ttf\n/usr/share/fonts/b.ttf\n");

@@ -25,10 +25,12 @@ TEST_CASE("Where overlayfs refuses the folder, the tree is copied") {
   const TemporaryDirectory folder(fs::temp_directory_path(), "nested-");
   for (const char* name : {"l", "u", "w", "m"}) fs::create_directory(folder.path() / name);
   const std::string driver = (fs::path(BUILD_DIR) / "tests/sandbox-run").string();
-  const std::string mount = "cd \"$0\" && mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w m && mkdir m/s && ";
+  const std::string mount =
+      "cd \"$0\" && mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w m && mkdir m/s && ";
   const auto run_in = [&](const std::string& isolation) {
     return run({"unshare", "--mount", "sh", "-c", mount + "exec \"$@\"", folder.path().string(), driver,
-                tree.path().string(), (folder.path() / "m/s").string(), isolation, "10", "100", "echo x >/usr/share/x"});
+                tree.path().string(), (folder.path() / "m/s").string(), isolation, "10", "100",
+                "echo x >/usr/share/x"});
   };
   const auto forced = run_in("overlay");
   if (forced.exit_code != 77) return;  // this kernel can
@@ -47,11 +49,12 @@ TEST_CASE("Without user namespaces the error says what to change") {
   fs::permissions(folder.path() / "s", fs::perms(0777));
   // In a user namespace of its own, whose limit it may set.
   const auto result =
-      run({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "unshare", "--user", "--map-root-user", "sh", "-c",
+      run({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "unshare", "--user", "--map-root-user", "sh",
+           "-c",
            "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "
            "\"$@\"",
-           "sh", (folder.path() / "sandbox-run").string(), tree.path().string(), (folder.path() / "s").string(), "auto", "5",
-           "100", "true"});
+           "sh", (folder.path() / "sandbox-run").string(), tree.path().string(), (folder.path() / "s").string(), "auto",
+           "5", "100", "true"});
   CHECK(result.exit_code == 1);
   CHECK_THAT(result.err, Contains("error: a sandbox cannot be started: making namespaces: No space left on device"));
   CHECK_THAT(result.err, Contains("hint: unprivileged user namespaces are off or used up"));

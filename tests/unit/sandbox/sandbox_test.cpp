@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <catch2/catch.hpp>
 
 #include "support/digest.hpp"
 #include "support/error.hpp"
@@ -87,20 +87,25 @@ TEST_CASE("What nobody may read is listed with its content; a pipe is told") {
 
 TEST_CASE("The folder below stays as it was, whatever a script does") {
   const std::string hostile =
-      "echo x >>/usr/bin/cat; dd if=/dev/zero of=/usr/bin/ls bs=1 count=9 conv=notrunc 2>/dev/null; rm -rf /usr/share /etc/*; "
+      "echo x >>/usr/bin/cat; dd if=/dev/zero of=/usr/bin/ls bs=1 count=9 conv=notrunc 2>/dev/null; rm -rf /usr/share "
+      "/etc/*; "
       "chmod -R 0777 /usr/lib; chown -R 0:0 /usr/lib";
   for (const std::string isolation : {"auto", "copy"}) {
     const ProgramTree& before = tree();
-    const std::string listing = run_checked({"sh", "-c", "cd \"$0\" && find . -printf '%p %m %U %s %C@\\n' | sort | sha256sum; "
-                                             "find . -type f | sort | xargs sha256sum", before.path().string()});
+    const std::string listing = run_checked({"sh", "-c",
+                                             "cd \"$0\" && find . -printf '%p %m %U %s %C@\\n' | sort | sha256sum; "
+                                             "find . -type f | sort | xargs sha256sum",
+                                             before.path().string()});
     const TemporaryDirectory scratch(fs::temp_directory_path(), "scratch-");
     sandbox::Capabilities can = sandbox::preflight(scratch.path());
     if (isolation == "copy") can.isolation = sandbox::Isolation::copy;
     sandbox::Sandbox sandbox(before.path(), scratch.path(), {}, can);
     CHECK(sandbox.run({"hostile", {"/usr/bin/bash"}, hostile, {}, {}, {}, {}}, 0).exit_code == 0);
     CHECK(sandbox.changes().size() > 5);
-    CHECK(run_checked({"sh", "-c", "cd \"$0\" && find . -printf '%p %m %U %s %C@\\n' | sort | sha256sum; "
-                       "find . -type f | sort | xargs sha256sum", before.path().string()}) == listing);
+    CHECK(run_checked({"sh", "-c",
+                       "cd \"$0\" && find . -printf '%p %m %U %s %C@\\n' | sort | sha256sum; "
+                       "find . -type f | sort | xargs sha256sum",
+                       before.path().string()}) == listing);
   }
 }
 
@@ -119,16 +124,17 @@ TEST_CASE("/var, the root folder and the machine's settings cannot be written, a
 
 TEST_CASE("A script sees nothing of this machine: no environment, no files, no network, no processes, no devices") {
   ::setenv("SECRET_OF_THE_HOST", "secret", 1);
-  check_everywhere({"env | while IFS= read -r line; do case $line in SHLVL*|_=*) ;; *) echo $line ;; esac; done; "
-                    "ls -d /home /srv/* /root/* /tmp/* 2>/dev/null; while read -r a b; do case $a in *:) echo $a ;; esac; done "
-                    "</proc/net/dev; for p in /proc/[0-9]*; do [ -e $p/exe ] && echo process; done; "
-                    "mknod /usr/sda b 8 0; ls /dev; ls /proc/self/fd"},
-                   "exit 0\n"
-                   "PWD=/\nSOURCE_DATE_EPOCH=1700000000\nLANG=C.UTF-8\nSYSTEMD_OFFLINE=1\nPATH=/usr/sbin:/usr/bin\n"
-                   "/home\nlo:\nprocess\nprocess\n"
-                   "mknod: /usr/sda: Operation not permitted\n"
-                   "core\nfd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n"
-                   "0\n1\n2\n3\n");
+  check_everywhere(
+      {"env | while IFS= read -r line; do case $line in SHLVL*|_=*) ;; *) echo $line ;; esac; done; "
+       "ls -d /home /srv/* /root/* /tmp/* 2>/dev/null; while read -r a b; do case $a in *:) echo $a ;; esac; done "
+       "</proc/net/dev; for p in /proc/[0-9]*; do [ -e $p/exe ] && echo process; done; "
+       "mknod /usr/sda b 8 0; ls /dev; ls /proc/self/fd"},
+      "exit 0\n"
+      "PWD=/\nSOURCE_DATE_EPOCH=1700000000\nLANG=C.UTF-8\nSYSTEMD_OFFLINE=1\nPATH=/usr/sbin:/usr/bin\n"
+      "/home\nlo:\nprocess\nprocess\n"
+      "mknod: /usr/sda: Operation not permitted\n"
+      "core\nfd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n"
+      "0\n1\n2\n3\n");
 }
 
 TEST_CASE("A fork bomb is ended, with all that it made") {
@@ -137,8 +143,8 @@ TEST_CASE("A fork bomb is ended, with all that it made") {
           "exit 137, stopped: more than 200 processes at once\n");
     SandboxRun few;
     few.processes = 40;
-    CHECK(run_sandboxed(tree().path(), as_nobody, {"while :; do setsid -f sleep 1000 </dev/null >/dev/null 2>&1; done"}, few) ==
-          "exit 137, stopped: more than 40 processes at once\n");
+    CHECK(run_sandboxed(tree().path(), as_nobody, {"while :; do setsid -f sleep 1000 </dev/null >/dev/null 2>&1; done"},
+                        few) == "exit 137, stopped: more than 40 processes at once\n");
   }
 }
 
@@ -155,18 +161,22 @@ TEST_CASE("What a script leaves running ends with it, and its kill of everything
   SandboxRun how;
   how.seconds = 15;
   for (const bool as_nobody : users()) {
-    CHECK(run_sandboxed(tree().path(), as_nobody,
-                        {"(while :; do echo x; sleep 0.01; done) >/usr/share/log & sleep 1000 & echo left",
-                         "read a </usr/share/log; echo $a; a=$(cat /usr/share/log); sleep 0.3; [ \"$a\" = \"$(cat /usr/share/log)\" ] && "
-                         "echo still; setsid -f sleep 1000 </dev/null >/dev/null 2>&1; kill -9 -1; echo alive; rm /usr/share/log"},
-                        how) == "exit 0\nleft\nexit 0\nx\nstill\nalive\n");
+    CHECK(
+        run_sandboxed(
+            tree().path(), as_nobody,
+            {"(while :; do echo x; sleep 0.01; done) >/usr/share/log & sleep 1000 & echo left",
+             "read a </usr/share/log; echo $a; a=$(cat /usr/share/log); sleep 0.3; [ \"$a\" = \"$(cat "
+             "/usr/share/log)\" ] && "
+             "echo still; setsid -f sleep 1000 </dev/null >/dev/null 2>&1; kill -9 -1; echo alive; rm /usr/share/log"},
+            how) == "exit 0\nleft\nexit 0\nx\nstill\nalive\n");
   }
 }
 
 TEST_CASE("A link that a script puts in the place of /usr/etc leads nowhere on this machine") {
   for (const bool as_nobody : users()) {
-    const std::string said = run_sandboxed(
-        tree().path(), as_nobody, {"mv /usr/etc /usr/etc2 2>/dev/null; rm -rf /usr/etc; ln -s / /usr/etc", "echo x >/etc/x"});
+    const std::string said =
+        run_sandboxed(tree().path(), as_nobody,
+                      {"mv /usr/etc /usr/etc2 2>/dev/null; rm -rf /usr/etc; ln -s / /usr/etc", "echo x >/etc/x"});
     CHECK_THAT(said, Contains("error: a sandbox cannot be started: opening the tree's /usr and /usr/etc"));
   }
 }
@@ -176,9 +186,16 @@ TEST_CASE("A file cannot grow without end, and output is kept from its end") {
   sandbox::Limits limits;
   limits.file_bytes = 1U << 20U;
   sandbox::Sandbox sandbox(tree().path(), scratch.path(), limits);
-  const auto outcome = sandbox.run(
-      {"grow", {"/usr/bin/bash"}, "dd if=/dev/zero of=/usr/share/big bs=64k count=100 2>/dev/null; ls -s /usr/share/big >/dev/null; "
-       "for i in {1..20000}; do echo line $i; done", {}, {}, {}, {}}, 0);
+  const auto outcome =
+      sandbox.run({"grow",
+                   {"/usr/bin/bash"},
+                   "dd if=/dev/zero of=/usr/share/big bs=64k count=100 2>/dev/null; ls -s /usr/share/big >/dev/null; "
+                   "for i in {1..20000}; do echo line $i; done",
+                   {},
+                   {},
+                   {},
+                   {}},
+                  0);
   CHECK(outcome.output.size() <= 64U << 10U);
   CHECK_THAT(outcome.output, EndsWith("line 20000\n"));
   const auto changes = sandbox.changes();
@@ -193,8 +210,9 @@ TEST_CASE("Input, arguments, environment and more folders reach the program") {
   sandbox::Command command;
   command.name = "test";
   command.arguments = {"/usr/bin/bash", "-e"};
-  command.script = "while read -r line; do echo \"[$line]\"; done; echo \"$1 $2 $MORE\"; echo out >/run/out/file; "
-                   "echo in >/usr/share/rpm/file";
+  command.script =
+      "while read -r line; do echo \"[$line]\"; done; echo \"$1 $2 $MORE\"; echo out >/run/out/file; "
+      "echo in >/usr/share/rpm/file";
   command.script_arguments = {"1", "two words"};
   command.input = "first\nsecond line\n";
   command.environment = {{"MORE", "more"}};
@@ -223,13 +241,13 @@ TEST_CASE("Files given to other users are listed with their owners, by root and 
       "chown -h 7:8 /usr/share/own/f /usr/share/own/l; chmod 4711 /usr/share/own/f; chmod 0700 /usr/share/own; "
       "chown 7:7 /usr/share/own",
       "ls -ln /usr/share/own | while read -r mode n u g rest; do echo $mode $u $g; done"};
-  const std::string expected =
-      fmt::format("exit 0\nexit 0\ntotal\n-rws--x--x 7 8\nlrwxrwxrwx 7 8\n"
-                  "file /usr/share/other 0644 existed 5:6 {}\n"
-                  "directory /usr/share/own 0700 7:7\n"
-                  "file /usr/share/own/f 4711 7:8 {}\n"
-                  "symlink /usr/share/own/l 0777 7:8 -> f\n",
-                  digest("other"), digest("q\n"));
+  const std::string expected = fmt::format(
+      "exit 0\nexit 0\ntotal\n-rws--x--x 7 8\nlrwxrwxrwx 7 8\n"
+      "file /usr/share/other 0644 existed 5:6 {}\n"
+      "directory /usr/share/own 0700 7:7\n"
+      "file /usr/share/own/f 4711 7:8 {}\n"
+      "symlink /usr/share/own/l 0777 7:8 -> f\n",
+      digest("other"), digest("q\n"));
   if (::geteuid() == 0) {
     for (const std::string isolation : {"auto", "copy"}) {
       CHECK(run_sandboxed(tree().path(), false, scripts, {isolation}) == expected);
@@ -253,7 +271,8 @@ TEST_CASE("What a killed run leaves can be removed") {
       arguments = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
     }
     for (const char* word : {"sandbox-run", "tree", "scratch"}) arguments.push_back((folder.path() / word).string());
-    for (const char* word : {"auto", "100", "100", "mkdir /usr/share/m; chmod 0 /usr/share/m; echo >/usr/share/mark; sleep 1000"})
+    for (const char* word :
+         {"auto", "100", "100", "mkdir /usr/share/m; chmod 0 /usr/share/m; echo >/usr/share/mark; sleep 1000"})
       arguments.emplace_back(word);
     Child child(arguments);
     for (int i = 0; i < 500 && !fs::exists(folder.path() / "scratch/upper/usr/share/mark"); ++i) ::usleep(20000);
