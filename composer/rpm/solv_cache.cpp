@@ -63,7 +63,7 @@ Stream open_xml(const fs::path& file) {
   if (!limited->source) throw_errno("opening", file.string(), errno);
   Stream stream(::fopencookie(limited.get(), "r", {read_limited, nullptr, nullptr, close_limited}));
   if (!stream) throw_errno("opening", file.string(), errno);
-  limited.release();  // the stream's now
+  static_cast<void>(limited.release());  // the stream's now
   return stream;
 }
 

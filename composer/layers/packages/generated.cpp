@@ -11,7 +11,7 @@
 #include "layers/packages/sandboxed_tree.hpp"
 #include "support/error.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 namespace {
 
 constexpr const char* modules = "/usr/lib/modules";
@@ -201,4 +201,4 @@ void make_generated(ostree::Repository& repository, ostree::Tree& tree, const st
   if (!node) throw Error(ErrorKind::input, fmt::format("dracut made no '{}'", image));
 }
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

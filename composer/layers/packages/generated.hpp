@@ -12,7 +12,7 @@
 #include "sandbox/sandbox.hpp"
 #include "support/events.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 
 // Moves what kernel packages have in /boot (vmlinuz-KVER, config-KVER, System.map-KVER; also where /boot was placed,
 // /usr/lib/ostree-boot) to /usr/lib/modules/KVER, unless it is there.
@@ -48,4 +48,4 @@ void make_generated(ostree::Repository& repository, ostree::Tree& tree, const st
                     const GeneratedPlan& plan, std::uint64_t time, const fs::path& scratch, Events& events,
                     const std::optional<sandbox::Capabilities>& can = std::nullopt);
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

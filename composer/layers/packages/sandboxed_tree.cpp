@@ -9,7 +9,7 @@
 #include "support/error.hpp"
 #include "support/file.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 namespace {
 
 using Kind = sandbox::Change::Kind;
@@ -76,4 +76,4 @@ std::string describe_failure(const std::string& name, const sandbox::Outcome& ou
   return fmt::format("{} {}{}{}", name, how, text.empty() ? "" : ":\n", text);
 }
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

@@ -7,7 +7,7 @@
 #include "ostree/tree.hpp"
 #include "sandbox/sandbox.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 
 class SandboxedTree {
  public:
@@ -35,4 +35,4 @@ void apply(const sandbox::Change& change, ostree::Tree& tree);
 // "NAME failed with exit code 1:" and the last lines of what it said.
 std::string describe_failure(const std::string& name, const sandbox::Outcome& outcome);
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

@@ -10,7 +10,7 @@
 #include "layers/packages/sandboxed_tree.hpp"
 #include "support/error.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 namespace {
 
 using Kind = sandbox::Change::Kind;
@@ -150,4 +150,4 @@ void run_scripts(ostree::Repository& repository, ostree::Tree& tree, const Scrip
   for (const auto& change : sandboxed.changes()) apply(change, tree);
 }
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

@@ -9,7 +9,7 @@
 #include "sandbox/sandbox.hpp"
 #include "support/events.hpp"
 
-namespace compose::layers::packages {
+namespace compose::layers {
 
 struct ScriptsInput {
   std::string commit;  // base and packages together
@@ -31,4 +31,4 @@ void run_scripts(ostree::Repository& repository, ostree::Tree& tree, const Scrip
 // alternatives, caches and indexes over what is installed, SELinux's policy.
 bool scripts_may_change(const std::string& path);
 
-}  // namespace compose::layers::packages
+}  // namespace compose::layers

@@ -8,7 +8,7 @@
 #include "support/scratch_repository.hpp"
 
 using namespace compose;
-using namespace compose::layers::packages;
+using namespace compose::layers;
 using namespace compose::tests;
 using Catch::Contains;
 
