@@ -25,8 +25,8 @@ namespace compose::test {
 
 struct HttpReply {
   int status = 200;
-  std::string body;
-  std::string headers;  // more of them, each with its line's end
+  std::string body = {};
+  std::string headers = {};  // more of them, each with its line's end
 };
 
 class HttpServer {

@@ -24,7 +24,7 @@ class ProgramTree {
       fs::create_symlink(std::string("usr/") + name, path() / name);
     for (const char* name : {"opt", "home", "srv"}) fs::create_symlink(std::string("var/") + name, path() / name);
     fs::create_symlink("var/roothome", path() / "root");
-    for (const auto& program : programs) add(program);
+    for (const auto& name : programs) add(name);
     fs::create_symlink("bash", path() / "usr/bin/sh");
     write("usr/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
     write("usr/etc/group", "root:x:0:\n");
@@ -50,8 +50,8 @@ class ProgramTree {
     fs::copy_file(fs::canonical(file), target);
   }
 
-  void add(const std::string& program) {
-    std::string file = run_checked({"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin command -v " + program});
+  void add(const std::string& name) {
+    std::string file = run_checked({"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin command -v " + name});
     file.erase(file.find_last_not_of('\n') + 1);
     copy(file);
     std::istringstream words(run({"ldd", file}).out);
