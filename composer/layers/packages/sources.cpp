@@ -92,13 +92,12 @@ std::vector<fs::path> fetch_locked(Context& context, const recipe::Packages& pac
   std::map<std::string, std::vector<fs::path>> keys;
   for (std::size_t i = 0; i < locked.size(); ++i) {
     const rpm::Trust trust = trust_of(packages, sources[i]);
-    if (!trust.checked) {
-      rpm::verify_digests(files[i]);
-      continue;
-    }
-    const std::string& repo = locked[i].repo;
-    if (!keys.contains(repo)) keys[repo] = rpm::fetch_keys(trust, context.cache);
-    rpm::verify_package(files[i], keys[repo]);
+    std::vector<fs::path>& trusted = keys[locked[i].repo];
+    if (trust.checked && trusted.empty()) trusted = rpm::fetch_keys(trust, context.cache);
+    with_context(fmt::format("checking {} of the repository '{}'", locked[i].nevra, locked[i].repo), [&] {
+      if (trust.checked) return rpm::verify_package(files[i], trusted);
+      return rpm::verify_digests(files[i]);
+    });
   }
   return files;
 }
