@@ -4,6 +4,7 @@
 
 #include "build/signing_key.hpp"
 #include "cli/recipe_option.hpp"
+#include "ostree/tree.hpp"
 #include "support/error.hpp"
 #include "support/size_text.hpp"
 

@@ -2,7 +2,6 @@
 
 #include <boost/filesystem/operations.hpp>
 
-#include "recipe/document.hpp"
 #include "support/digest.hpp"
 #include "support/file.hpp"
 
@@ -20,7 +19,7 @@ fs::path path_for(const fs::path& recipe_file) { return fs::path(recipe_file).re
 std::optional<Lock> load(const fs::path& recipe_file) {
   const fs::path file = path_for(recipe_file);
   if (!fs::exists(file)) return std::nullopt;
-  return parse(read_file(file, recipe::Document::kLargestBytes), file);
+  return parse(read_file(file, largest_bytes), file);
 }
 
 void save(const fs::path& recipe_file, const Lock& lock) {
