@@ -14,7 +14,8 @@ struct Nevra {
   std::string release;
   std::string arch;
 
-  auto operator<=>(const Nevra&) const = default;  // of the text: an order to sort by, not which is newer
+  // Of the text: an order to sort by, not which is newer.
+  auto operator<=>(const Nevra&) const = default;  // NOLINT(modernize-use-nullptr): a false alarm of clang-tidy 14
 };
 
 // "NAME-VERSION-RELEASE.ARCH", or "NAME-EPOCH:VERSION-RELEASE.ARCH" when the epoch is not 0.

@@ -40,7 +40,7 @@ struct Script {
   ScriptKind kind{};
   std::vector<std::string> interpreter;  // program and arguments; {"<lua>"}
   std::string text;                      // with macros expanded where the package asks for it (rpm/macros.hpp)
-  std::string unusable;                  // why it cannot be run ("it uses the macro …"); empty: it can
+  std::string unusable = {};                  // why it cannot be run ("it uses the macro …"); empty: it can
 };
 
 // A trigger that files set off (%transfiletriggerin, %filetriggerin …) or a package's presence (%triggerin …).
@@ -52,7 +52,7 @@ struct Trigger {
   int priority = 1000000;          // higher runs first
   std::vector<std::string> interpreter;
   std::string text;
-  std::string unusable;  // as a Script's
+  std::string unusable = {};  // as a Script's
 };
 
 struct PackageInfo {

@@ -125,14 +125,18 @@ class Planner {
     return asks_to_be_skipped(text) ? "the package says so to rpm-ostree" : "";
   }
 
-  // False when it does not run.
-  bool may_run(const std::string& package, const std::string& kind, const std::vector<std::string>& interpreter,
-               const std::string& text) {
+  // False when it does not run. `source` is a Script or a Trigger.
+  template <typename Source>
+  bool may_run(const std::string& package, const std::string& kind, const Source& source) {
     const std::string name = package + "." + kind;
-    const std::string reason = reason_to_skip(package, kind, text);
-    if (!reason.empty()) plan_.skipped.push_back(fmt::format("{}: {}", name, reason));
-    if (reason.empty() && is_lua(interpreter)) refuse(name, "is written in Lua, which only rpm itself can run");
-    return reason.empty();
+    const std::string reason = reason_to_skip(package, kind, source.text);
+    if (!reason.empty()) {
+      plan_.skipped.push_back(fmt::format("{}: {}", name, reason));
+      return false;
+    }
+    if (is_lua(source.interpreter)) refuse(name, "is written in Lua, which only rpm itself can run");
+    if (!source.unusable.empty()) refuse(name, "cannot be run: " + source.unusable);
+    return true;
   }
 
   static PlannedScript planned(const std::string& name, const std::vector<std::string>& interpreter,
@@ -153,7 +157,7 @@ class Planner {
       plan_.skipped.push_back(fmt::format("{}.{}: never runs when a tree is composed", package.nevra.name, kind));
       return;
     }
-    if (!may_run(package.nevra.name, kind, script.interpreter, script.text)) return;
+    if (!may_run(package.nevra.name, kind, script)) return;
     PlannedScript entry = planned(package.nevra.name + "." + kind, script.interpreter, script.text);
     // A program without a text ("%post -p /sbin/ldconfig") gets no arguments.
     if (!script.text.empty()) entry.arguments = {updates_.contains(package.nevra.name) ? "2" : "1"};
@@ -176,7 +180,7 @@ class Planner {
       plan_.skipped.push_back(fmt::format("{}.{}: never runs when a tree is composed", package, kind));
     } else if (trigger.kind != Trigger::Kind::package) {
       triggers_.push_back({package, trigger});
-    } else if (may_run(package, kind, {}, trigger.text)) {
+    } else if (may_run(package, kind, trigger)) {
       refuse(package + "." + kind, "waits for another package, which is not supported");
     }
   }
@@ -201,7 +205,7 @@ class Planner {
     for (const auto& [package, trigger] : triggers_) {
       if (trigger.kind != kind) continue;
       std::string input = matching(trigger, paths);
-      if (input.empty() || !may_run(package, name_of(trigger), trigger.interpreter, trigger.text)) continue;
+      if (input.empty() || !may_run(package, name_of(trigger), trigger)) continue;
       group.push_back(planned(package + "." + name_of(trigger), trigger.interpreter, trigger.text));
       group.back().input = std::move(input);
     }

@@ -138,6 +138,13 @@ TEST_CASE("A trigger in Lua counts only when files set it off") {
                     Contains("x.transfiletriggerin is written in Lua"));
 }
 
+TEST_CASE("A script that cannot be expanded safely is refused, with the reason") {
+  const auto package_with_macro = package("a", {{ScriptKind::post, {"/bin/sh"}, "%(x)", "it uses the macro '%(x)'"}});
+  CHECK_THROWS_WITH(plan_scripts({package_with_macro}, {}, {}, {}),
+                    "the script a.post cannot be run: it uses the macro '%(x)'");
+  CHECK(plan_scripts({package_with_macro}, {}, {}, {"a.post"}).empty());
+}
+
 TEST_CASE("Triggers for each package run after that package's own script") {
   const auto a = package("a", {{ScriptKind::post, {}, "x"}}, {"/usr/lib/a"},
                          {file_trigger(Trigger::Kind::file, "/usr/lib", 1000000, "t")});
