@@ -37,7 +37,7 @@ TEST_CASE("a wish to stop ends a sleep") {
   CHECK_THROWS_AS(cancel.check(), Error);
 }
 
-TEST_CASE("chance is in [0, 1)") {
+TEST_CASE("chance is at least 0 and less than 1") {
   const Timing timing = real_timing();
   for (int round = 0; round < 1000; ++round) {
     const double value = timing.random();
