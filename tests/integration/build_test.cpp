@@ -77,7 +77,7 @@ TEST_CASE("a second build reuses every layer and the disk, a changed overlay onl
   CHECK(third["disks"][0]["sha256"] != first["disks"][0]["sha256"]);
 }
 
-TEST_CASE("build uses what is locked, not what is newest; resolve --update renews the lock") {
+TEST_CASE("build uses what is locked, not what is newest, and resolve --update renews the lock") {
   const SmallProject project;
   const json first = compose_json(plus(build_arguments(project), {"--to", "commit"}));
   project.make_base(3U << 20U, "newer");
@@ -243,7 +243,7 @@ TEST_CASE("a tree that would not work on a host is refused with id, path and fix
   CHECK_FALSE(ostree::Repository::open(project.folder() / "work/repo").resolve("test/x86_64/small"));
 }
 
-TEST_CASE("without [sign] the first build makes a key of the user's own, mode 0600, and says so") {
+TEST_CASE("without a sign section the first build makes a key of the user's own, mode 0600, and says so") {
   const SmallProject project;
   std::string recipe = project.recipe();
   recipe.erase(recipe.find("[sign]"));

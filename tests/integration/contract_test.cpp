@@ -62,7 +62,7 @@ TEST_CASE("what a profile asks of the host is checked over the finished tree, in
   CHECK(has(result.err, "[missing-unit] docker.service"));
 }
 
-TEST_CASE("an overlay may bring what the base lacks; a new requirement of the profile is checked again") {
+TEST_CASE("an overlay may bring what the base lacks, and a new requirement of the profile is checked again") {
   const AgentProject project;
   project.write("overlays/host/usr/bin/docker", "#!/bin/sh\n");
   fs::permissions(project.folder() / "overlays/host/usr/bin/docker", fs::perms(0755));

@@ -346,7 +346,7 @@ TEST_CASE("a summary that another program wrote is taken over") {
   Host(published, web.url()).must_pull();
 }
 
-TEST_CASE("prune deletes what no kept version needs, and nothing else; it asks first") {
+TEST_CASE("prune deletes what no kept version needs, and nothing else, and it asks first") {
   PublishedProject published(PublishedProject::Keys::gpg, "keep = 2\nscratch-delta = true\n");
   published.publish();
   const std::string first = published.commit();

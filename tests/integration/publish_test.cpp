@@ -357,7 +357,7 @@ TEST_CASE("verify finds what was changed behind our back, and tells it from what
   CHECK(region_of(mended, "us-east-1")["differences"].size() == 1);  // tags are set once, with the image
 }
 
-TEST_CASE("a parameter moves from testing to stable, in all regions or none; an older version moves none back") {
+TEST_CASE("a parameter moves from testing to stable, in all regions or none, and an older version moves none back") {
   const Published published;
   published.run_json();
   published.write_content("two\n");
@@ -421,7 +421,7 @@ TEST_CASE("retire takes away what is ours and led to by nothing, after asking") 
   }
 }
 
-TEST_CASE("a publisher that was killed or stopped goes on at its block; its snapshot is the same one") {
+TEST_CASE("a publisher that was killed or stopped goes on at its block, and its snapshot is the same one") {
   const Published published;
   published.write_content(std::string(64 * block_bytes, 'x'));
   published.endpoint.set_faults(

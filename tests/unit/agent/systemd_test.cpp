@@ -50,7 +50,7 @@ TEST_CASE("a unit is found in /etc before /usr/lib, an instance by its template,
     CHECK_FALSE(find_unit(host, name));
 }
 
-TEST_CASE("of the sysctl.d files the last by name counts; patterns do not count more than a name") {
+TEST_CASE("of the sysctl.d files the last by name counts, and patterns do not count more than a name") {
   MemoryTree tree;
   tree.file("/usr/lib/sysctl.d/50-a.conf", "; note\n-net.ipv4.ip_forward = 0\nnet/ipv4/tcp_x=1 2\nno assignment\n");
   tree.file("/usr/lib/sysctl.d/60-b.conf", "net.ipv4.* = 7\nnet.ipv4.ip_forward=1\n");

@@ -55,7 +55,7 @@ TEST_CASE("a second kernel, or one without initramfs, is found") {
   CHECK(kernel_version(Tree(scratch.get(), commit)) == "6.9");
 }
 
-TEST_CASE("a tmpfiles line with an unknown user or group is found; numbers, known and sysusers' names are not") {
+TEST_CASE("a tmpfiles line with an unknown user or group is found, and numbers, known and sysusers' names are not") {
   CHECK(
       findings_after([](Tree& tree) {
         tree.put_file("/usr/lib/sysusers.d/a.conf", file_meta(), "u made - \"made at boot\"\ng group-made 77\n");

@@ -49,7 +49,7 @@ TEST_CASE("a commit is copied with its signatures, and what is missing is known 
   CHECK(run_checked({"ostree", repo, "cat", one, "/usr/share/text"}) == "one");
 }
 
-TEST_CASE("an archive that is there is opened again; a folder with something else is left alone") {
+TEST_CASE("an archive that is there is opened again, and a folder with something else is left alone") {
   const TemporaryDirectory folder(fs::temp_directory_path(), "archive-");
   open_or_create_archive(folder.path() / "repo");
   open_or_create_archive(folder.path() / "repo");
@@ -71,7 +71,7 @@ TEST_CASE("signatures are the same bytes for the same signatures, and nonsense i
   CHECK(decode_signatures(encode(signatures).substr(3)) == Signatures());
 }
 
-TEST_CASE("what no kept commit needs is deleted, commits first; shared objects stay") {
+TEST_CASE("what no kept commit needs is deleted, commits first, and shared objects stay") {
   ScratchRepository source;
   const std::string one = commit_with(source, "one");
   const std::string two = commit_with(source, "two");

@@ -308,7 +308,7 @@ weak-dependencies = true
   CHECK(packages.weak);
 }
 
-TEST_CASE("a recipe without [packages] has none, and an empty one asks for nothing") {
+TEST_CASE("a recipe without a packages section has none, and an empty one asks for nothing") {
   CHECK_FALSE(parse(kNames + kBase, "x.toml", files_of({})).packages);
   const Recipe recipe = parse(kNames + kBase + "[packages]\n", "x.toml", files_of({}));
   REQUIRE(recipe.packages);
@@ -395,7 +395,7 @@ TEST_CASE("of several included recipes the later one wins, and overlays are kept
   CHECK(order("include = [\"3.toml\", \"3.toml\"]\n") == "demo: 3 own");
 }
 
-TEST_CASE("what stands to the right of '=' is replaced as a whole, and [tables] are merged") {
+TEST_CASE("what stands to the right of '=' is replaced as a whole, and tables are merged") {
   const std::string common =
       "[base]\nremote = \"https://example.org\"\nref = \"a\"\nverify = { gpg = \"k\" }\n"
       "[agent]\nprofile = \"./p\"\n[agent.environment]\nA = \"1\"\nB = \"1\"\n";

@@ -96,7 +96,7 @@ TEST_CASE("Packages come from a folder, over http and from local files, in the o
   CHECK(fetch_packages({world.source(own, nullptr)}, world.cache, *world.events).at(0) == world.cached(own));
 }
 
-TEST_CASE("Packages that the cache has need no network; a damaged one is fetched again") {
+TEST_CASE("Packages that the cache has need no network, and a damaged one is fetched again") {
   World world;
   const RepoConfig near = config("file://" + world.repository.string());
   const RepoConfig unreachable = config(nobody());

@@ -78,7 +78,7 @@ TEST_CASE("Metadata are fetched from a folder and over http: primary and filelis
   }
 }
 
-TEST_CASE("Only repomd.xml is asked for again, until it changes; what it no longer names is removed") {
+TEST_CASE("Only repomd.xml is asked for again, until it changes, and what it no longer names is removed") {
   World world;
   const fs::path repository = world.rpms.repository("main", {world.package});
   const FolderServer server(repository);
@@ -150,7 +150,7 @@ TEST_CASE("repomd.xml needs a signature by one of the repository's keys where re
   CHECK_THAT(world.refusal(repo, ErrorKind::mismatch), Contains("signature"));
 }
 
-TEST_CASE("A mirror that does not answer is passed over; when none does, that is 'not reachable'") {
+TEST_CASE("A mirror that does not answer is passed over, and when none does, that is 'not reachable'") {
   World world;
   const fs::path repository = world.rpms.repository("main", {world.package});
   const std::string nobody = fmt::format("http://127.0.0.1:{}", test::free_port());

@@ -88,7 +88,7 @@ TEST_CASE("What is known to do no good is passed over, with the reason") {
   CHECK(plan.skipped[2] == "authselect.posttrans: the package says so to rpm-ostree");
 }
 
-TEST_CASE("Lua and triggers for packages are refused, with the line that lets them go; the line works") {
+TEST_CASE("Lua and triggers for packages are refused, with the line that lets them go, and the line works") {
   const auto lua = package("a", {{ScriptKind::post, {"<lua>"}, "print(1)"}});
   try {
     plan_scripts({lua}, {}, {}, {});
@@ -109,7 +109,7 @@ TEST_CASE("Lua and triggers for packages are refused, with the line that lets th
   CHECK(plan_scripts({waits}, {}, {}, {"b.triggerin"}).empty());
 }
 
-TEST_CASE("Files set off triggers once at the end, by priority, the base's first; their paths are the input") {
+TEST_CASE("Files set off triggers once at the end, by priority, the base's first, and their paths are the input") {
   const std::vector<InstalledTrigger> base{
       {{"fontconfig", "0", "1", "1", "x86_64"}, file_trigger(transaction, "/usr/share/fonts", 1000000, "fc-cache")},
       {{"late", "0", "1", "1", "x86_64"}, file_trigger(transaction, "/usr/lib", 100, "late")},

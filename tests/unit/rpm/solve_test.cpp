@@ -193,7 +193,8 @@ TEST_CASE("A package of the base goes only together with those that need it, by 
   CHECK(names(solve_for(wanted)) == Names{"-base-old-1-1.noarch", "-base-user-1-1.noarch"});
 }
 
-TEST_CASE("An entry that means no package names those that are almost called so; all such entries are told at once") {
+TEST_CASE(
+    "An entry that means no package names those that are almost called so, and all such entries are told at once") {
   Request wanted = request({"agnet", "frendly"});
   wanted.remove = {{"base-shel", "x.toml:7:3"}};
   const std::string text = refusal(wanted);

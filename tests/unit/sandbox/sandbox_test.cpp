@@ -63,7 +63,7 @@ TEST_CASE("What scripts change is listed, and later scripts see it") {
                                digest("root:x:0:0:root:/root:/bin/sh\nx:x\n"), digest("new\n"), digest("other")));
 }
 
-TEST_CASE("A folder that is made anew loses what it had; one that becomes something else is told so") {
+TEST_CASE("A folder that is made anew loses what it had, and one that becomes something else is told so") {
   check_everywhere({"rm -r /usr/share/kept; mkdir /usr/share/kept; echo c >/usr/share/kept/c; rm /usr/share/other; "
                     "mkdir /usr/share/other; rm -r /usr/share/rpm 2>&1 | head -n0"},
                    fmt::format("exit 0\n"
@@ -74,7 +74,7 @@ TEST_CASE("A folder that is made anew loses what it had; one that becomes someth
                                digest("c\n")));
 }
 
-TEST_CASE("What nobody may read is listed with its content; a pipe is told") {
+TEST_CASE("What nobody may read is listed with its content, and a pipe is told") {
   check_everywhere({"echo secret >/usr/share/secret; mkdir /usr/share/closed; echo in >/usr/share/closed/in; "
                     "chmod 0 /usr/share/secret /usr/share/closed; mkfifo -m 0600 /usr/share/pipe"},
                    fmt::format("exit 0\n"

@@ -92,7 +92,7 @@ TEST_CASE("What changed says what is made anew") {
   });
 }
 
-TEST_CASE("A new kernel needs dracut; an old initramfs stays where there is none") {
+TEST_CASE("A new kernel needs dracut, and an old initramfs stays where there is none") {
   change([](ostree::Tree& tree) {
     add_kernel(tree, "6.1");
     CHECK_THROWS_WITH(plan_generated(tree, {"/usr/lib/modules/6.1/vmlinuz"}),
@@ -113,7 +113,7 @@ TEST_CASE("Programs of the tree make it, their results alone are taken, the same
   if (::geteuid() == 0) CHECK(as_user(true, [&] { return generate(changed); }) == made);
 }
 
-TEST_CASE("Kernels of /boot get their place; a kernel from packages is the only one") {
+TEST_CASE("Kernels of /boot get their place, and a kernel from packages is the only one") {
   change([](ostree::Tree& tree) {
     add_kernel(tree, "6.1");
     for (const char* version : {"6.6", "6.7"})

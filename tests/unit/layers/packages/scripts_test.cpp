@@ -105,7 +105,7 @@ rpm::ScriptPlan plan_of(std::vector<rpm::PlannedScript> after) {
 
 }  // namespace
 
-TEST_CASE("What scripts make is root's; what was there keeps owner, mode and attributes") {
+TEST_CASE("What scripts make is root's, and what was there keeps owner, mode and attributes") {
   rpm::ScriptPlan plan;
   plan.before = {script("a.pre", "echo \"user $1\" >>/etc/passwd")};
   plan.after = {
@@ -126,7 +126,7 @@ TEST_CASE("What scripts make is root's; what was there keeps owner, mode and att
         "/usr/lib/agent/d 40700 0:0\n");
 }
 
-TEST_CASE("A mode that a script changes is taken over; one that it only sees is not") {
+TEST_CASE("A mode that a script changes is taken over, and one that it only sees is not") {
   CHECK(run_as_all(plan_of({script("a.post", "chmod 0711 /usr/lib/agent/state")})) ==
         "/usr/lib/agent/state 100711 0:990 user.kept packaged\n");
   CHECK(run_as_all(plan_of({script("a.post",
@@ -179,7 +179,7 @@ TEST_CASE("Pipes and files given to other users are refused") {
              Contains("/usr/lib/agent/state by a.post: given to 5:6 by its number"));
 }
 
-TEST_CASE("What scripts may change of the base: accounts, unit links, caches; not programs or settings") {
+TEST_CASE("What scripts may change of the base: accounts, unit links, caches, and not programs or settings") {
   for (const char* path : {"/usr/etc/passwd", "/usr/etc/gshadow-", "/usr/etc/ld.so.cache", "/usr/share/mime/mime.cache",
                            "/usr/etc/systemd/system/multi-user.target.wants/x.service", "/usr/etc/alternatives/editor",
                            "/usr/lib64/gio/modules/giomodule.cache", "/usr/etc/selinux/targeted/policy/policy.33"})

@@ -107,7 +107,7 @@ TEST_CASE("Declared users get fixed numbers, or the next free one downwards from
         std::map<std::string, std::uint32_t>{{"ecs", 996}, {"extra", 995}, {"fixed", 321}, {"readers", 700}});
 }
 
-TEST_CASE("The lock's numbers win, for declared users and for those that scripts make; nobody else gets them") {
+TEST_CASE("The lock's numbers win, for declared users and for those that scripts make, and nobody else gets them") {
   Run run(fill_debian_like);
   run.pins = {{{"ecs", 555}, {"made", 556}, {"gone", 997}}, {{"ecs", 557}, {"made", 556}}};
   run.declare("ecs", "u ecs -\nu later -\n");
@@ -212,7 +212,7 @@ TEST_CASE("Lines that sysusers.d(5) does not have are refused with their place")
   CHECK_THROWS_WITH(parse_sysusers("u a - \"x:0:0\" /\n", "f.conf"), Contains("cannot have a colon"));
 }
 
-TEST_CASE("Owners that nobody makes are told with package, path and user; in tmpfiles.d too") {
+TEST_CASE("Owners that nobody makes are told with package, path and user, and in tmpfiles.d too") {
   ScratchRepository repository;
   const std::string commit = repository.commit([](ostree::Tree& tree) {
     tree.put_file("/usr/lib/tmpfiles.d/a.conf", file_meta(),
