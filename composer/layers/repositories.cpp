@@ -58,7 +58,7 @@ class Repositories {
     if (repo.id == kLocal) problem(repo, "is what the recipe's own package files are called: take another id");
     if (contains(packages_.unsigned_repos, repo.id)) {
       repo.gpg_check = false;
-    } else if (!repo.gpg_check && !repo.repo_gpg_check) {
+    } else if (!repo.gpg_check) {
       problem(repo, fmt::format("has gpgcheck=0: write gpgcheck=1 and a gpgkey, or unsigned = [\"{}\"] in the recipe's "
                                 "[packages] to take its packages without a signature",
                                 repo.id));

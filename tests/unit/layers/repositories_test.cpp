@@ -57,7 +57,7 @@ TEST_CASE("the repositories of all .repo files are read in the recipe's order") 
   CHECK(read[2].gpg_check);
 }
 
-TEST_CASE("packages go unchecked only where the recipe says so, or where the metadata is signed") {
+TEST_CASE("packages go unchecked only where the recipe says so, whatever is signed besides") {
   Repos repos;
   repos.add("x.repo", section("open", "gpgcheck=0") + section("keyless", "") +
                           section("metadata", "gpgcheck=0\nrepo_gpgcheck=1\ngpgkey=x.asc"));
@@ -66,8 +66,10 @@ TEST_CASE("packages go unchecked only where the recipe says so, or where the met
       "x.repo:1: [open] has gpgcheck=0: write gpgcheck=1 and a gpgkey, or unsigned = [\"open\"] in the recipe's "
       "[packages] to take its packages without a signature\n"
       "x.repo:4: [keyless] has no gpgkey to verify its packages with: add it, or write unsigned = [\"keyless\"] in the "
-      "recipe's [packages] to take them without a signature");
-  repos.packages.unsigned_repos = {"open", "keyless", "local"};
+      "recipe's [packages] to take them without a signature\n"
+      "x.repo:7: [metadata] has gpgcheck=0: write gpgcheck=1 and a gpgkey, or unsigned = [\"metadata\"] in the "
+      "recipe's [packages] to take its packages without a signature");
+  repos.packages.unsigned_repos = {"open", "keyless", "metadata", "local"};
   const auto read = repos.read();
   REQUIRE(read.size() == 3);
   for (const auto& repo : read) CHECK_FALSE(repo.gpg_check);
