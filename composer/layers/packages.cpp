@@ -90,6 +90,7 @@ std::string describe(const recipe::Packages& wanted, const lock::Lock& lock) {
   for (const auto& nevra : lock.removed_packages) text += "removed " + nevra + "\n";
   for (const auto& [name, id] : lock.ids.users) text += fmt::format("user {} {}\n", name, id);
   for (const auto& [name, id] : lock.ids.groups) text += fmt::format("group {} {}\n", name, id);
+  for (const auto& name : wanted.var_files) text += "copies " + name + "\n";
   for (const auto& script : wanted.ignored_scripts) text += "without " + script + "\n";
   return text;
 }

@@ -147,6 +147,7 @@ Packages read_packages(Table table, const FileAccess& files) {
   packages.replace = placed(table, "replace", problem_with_base_package);
   packages.exclude = distinct(table, "exclude", problem_with_base_package);
   packages.unsigned_repos = distinct(table, "unsigned", problem_with_repo_id);
+  packages.var_files = distinct(table, "var-files", problem_with_base_package);
   packages.ignored_scripts = distinct(table, "ignore-scripts", problem_with_script);
   packages.assume_provides = distinct(table, "assume-provides", problem_with_provides);
   packages.releasever = table.string("releasever", problem_with_releasever);

@@ -83,6 +83,7 @@ struct Packages {
   std::vector<Placed> replace;              // base packages that may get another version
   std::vector<std::string> exclude;         // globs over names or NEVRAs
   std::vector<std::string> unsigned_repos;  // ids of repositories ("local": the files) whose packages need no signature
+  std::vector<std::string> var_files;  // packages (names or globs) whose files in /var are copied there at first boot
   std::vector<std::string> ignored_scripts;  // "NAME.post", "NAME.*"
   std::vector<std::string> assume_provides;  // what a base without an rpmdb offers
   std::optional<std::string> releasever;     // absent: the base's VERSION_ID

@@ -237,6 +237,25 @@ TEST_CASE("a base's package is taken out, or replaced, only when the recipe says
   CHECK(ostree::commit_packages(repository, report["commit"]).size() == 1);
 }
 
+TEST_CASE("files in /var are refused, or kept below /usr for the host to copy when the recipe says so") {
+  PackagesProject project;
+  project.publish({spec_with_file("cached", "/var/cache/cached/agent.tar", "a cached image")});
+  project.write_recipe({"install = [\"cached\"]"});
+  const ProcessResult refused = project.failing("resolve");
+  CHECK(refused.exit_code == static_cast<int>(ErrorKind::input));
+  CHECK(refused.err.find("'/var/cache/cached/agent.tar'") != std::string::npos);
+  CHECK(refused.err.find("var-files = [") != std::string::npos);
+  project.write_recipe({"install = [\"cached\"]", "var-files = [\"cached\"]"});
+  project.resolve();
+  auto repository = ostree::Repository::open(project.repository());
+  const json report = project.build();
+  const fs::path checkout = project.folder() / "checkout";
+  ostree::check_out(repository, report["commit"], checkout);
+  fs::permissions(checkout, fs::perms(0755));
+  run({"systemd-tmpfiles", "--create", "--root=" + checkout.string(), "--prefix=/var/cache"});
+  CHECK(read_file(checkout / "var/cache/cached/agent.tar") == "a cached image");
+}
+
 TEST_CASE("a base without a database takes packages on the recipe's word") {
   PackagesProject project;
   Spec agent = spec_with_file("agent", "/usr/share/agent", "a");

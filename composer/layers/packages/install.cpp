@@ -69,12 +69,10 @@ class Installation {
 
   std::string unpack_packages() {
     return next("packages unpacked", base_, [&](ostree::Tree& tree) {
-      Stage stage(context_.events, "unpack");
       if (rpmdb_ && !removed_.empty()) remove_packages(tree, *rpmdb_, removed_);
-      unpacked_ = unpack(tree, files_, folder("file"), rpmdb_, context_.events);
+      unpacked_ = unpack(tree, files_, folder("file"), rpmdb_, context_.events, wanted_.var_files);
       put_tmpfiles(tree);
       users_.begin(tree, unpacked_.packages);
-      stage.finish(fmt::format("{} packages", files_.size()));
     });
   }
 

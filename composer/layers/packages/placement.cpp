@@ -52,8 +52,15 @@ std::string tmpfiles_line(const rpm::PackageFile& file, const std::string& packa
   }
   if (S_ISLNK(file.mode)) return fmt::format("L {} - - - - {}", field(path), argument(file.link_target));
   refuse(file, package, "but a commit's /var and /run are empty",
-         "ship it below /usr and copy it by a tmpfiles.d line ('C PATH - - - - /usr/share/factory/PATH'), mark it "
-         "%ghost, or leave the package out of [packages] install");
+         fmt::format("to have it kept below /usr and copied to /var at first boot: [packages] var-files = [\"{}\"]",
+                     package.substr(0, package.rfind('-', package.rfind('-') - 1))));
+}
+
+// A file in /var as the host gets it: content of the tree, and a copy of it where it is to be.
+Placement place_copied(const rpm::PackageFile& file) {
+  const std::string kept = "/usr/share/factory" + file.path;
+  return {kept, fmt::format("C {} {:04o} {} {} - {}", field(file.path), file.mode & 07777U, field(file.user),
+                            field(file.group), argument(kept))};
 }
 
 // /opt/NAME is content of the package's vendor: the tree has it, the host's /opt (which is /var/opt) a link to it.
@@ -85,7 +92,7 @@ bool is_packaged_area(const std::string& path) {
   return links_into_usr().contains(top);
 }
 
-Placement place(const rpm::PackageFile& file, const std::string& package) {
+Placement place(const rpm::PackageFile& file, const std::string& package, VarFiles var_files) {
   if (file.ghost) return {};
   check_type(file, package);
   const std::string& path = file.path;
@@ -93,6 +100,8 @@ Placement place(const rpm::PackageFile& file, const std::string& package) {
   if (is_in(path, "/etc")) return {"/usr" + path, {}};
   if (is_in(path, "/boot")) return {"/usr/lib/ostree-boot" + path.substr(5), {}};
   if (is_in(path, "/opt")) return place_optional(file);
+  if (var_files == VarFiles::copy && is_below(running_path(path), "/var") && S_ISREG(file.mode))
+    return place_copied(file);
   if (is_in(path, "/var") || is_in(path, "/run")) return {{}, tmpfiles_line(file, package)};
   if (is_in(path, "/usr/local")) {
     refuse(file, package, "but /usr/local is the host's own (/var/usrlocal)", "have the package built for /usr");

@@ -13,9 +13,15 @@ struct Placement {
   std::string tmpfiles;  // a line that makes it on the host; empty: none is needed
 };
 
+// What becomes of a package's files in /var, which a commit cannot have.
+enum class VarFiles {
+  refuse,  // an error
+  copy,    // below /usr/share/factory, and copied to /var by the host where missing (tmpfiles.d(5), type C)
+};
+
 // `package` (a NEVRA) is for messages. %ghost files get neither path nor line. Throws Error(input) for device nodes,
 // pipes and sockets, for files in /var and /run, and for paths that belong to the host (/home, /usr/local, …).
-Placement place(const rpm::PackageFile& file, const std::string& package);
+Placement place(const rpm::PackageFile& file, const std::string& package, VarFiles var_files = VarFiles::refuse);
 
 // Whether files may be put at this path of the tree: where links within the tree may lead.
 bool is_packaged_area(const std::string& path);

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,12 +72,19 @@ struct Owner {
 
 class Unpacker {
  public:
-  Unpacker(ostree::Tree& tree, const fs::path& scratch, const std::optional<fs::path>& rpmdb, Events& events)
-      : tree_(tree), resolver_(tree), content_(scratch / "payload"), rpmdb_(rpmdb), events_(events) {}
+  Unpacker(ostree::Tree& tree, const fs::path& scratch, const std::optional<fs::path>& rpmdb, Events& events,
+           const std::vector<std::string>& var_files)
+      : tree_(tree),
+        resolver_(tree),
+        content_(scratch / "payload"),
+        rpmdb_(rpmdb),
+        events_(events),
+        var_files_(var_files) {}
 
   void add(const fs::path& file) {
     rpm::PackageInfo info = rpm::read_package(file);
     package_ = rpm::to_text(info.nevra);
+    var_ = what_of_var(info.nevra.name);
     std::map<std::size_t, std::string> regular;  // index -> path in the tree
     for (std::size_t index = 0; index < info.files.size(); ++index) {
       const std::string path = plan(info.files[index]);
@@ -107,9 +115,16 @@ class Unpacker {
   }
 
  private:
+  VarFiles what_of_var(const std::string& name) const {
+    const bool copied = std::any_of(var_files_.begin(), var_files_.end(), [&](const std::string& pattern) {
+      return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+    });
+    return copied ? VarFiles::copy : VarFiles::refuse;
+  }
+
   // Places a file; directories and links are put at once. Returns the path in the tree, or "" when it is not there.
   std::string plan(const rpm::PackageFile& file) {
-    const Placement placement = place(file, package_);
+    const Placement placement = place(file, package_, var_);
     if (!placement.tmpfiles.empty()) add_line(placement.tmpfiles);
     if (placement.path.empty()) return {};
     const std::string path = with_context(fmt::format("placing '{}' of {}", file.path, package_),
@@ -234,6 +249,8 @@ class Unpacker {
   Content content_;
   const std::optional<fs::path>& rpmdb_;
   Events& events_;
+  const std::vector<std::string>& var_files_;
+  VarFiles var_ = VarFiles::refuse;  // of the package that is being added, as is the next
   std::string package_;
   std::map<std::string, Owner> owners_;
   std::set<std::string> implied_;
@@ -244,9 +261,9 @@ class Unpacker {
 }  // namespace
 
 Unpacked unpack(ostree::Tree& tree, const std::vector<fs::path>& packages_in_order, const fs::path& scratch,
-                const std::optional<fs::path>& rpmdb, Events& events) {
+                const std::optional<fs::path>& rpmdb, Events& events, const std::vector<std::string>& var_files) {
   Stage stage(events, "unpack", fmt::format("{} packages", packages_in_order.size()));
-  Unpacker unpacker(tree, scratch, rpmdb, events);
+  Unpacker unpacker(tree, scratch, rpmdb, events, var_files);
   std::uint64_t done = 0;
   for (const auto& package : packages_in_order) {
     unpacker.add(package);

@@ -34,9 +34,10 @@ struct Unpacked {
 // time. `rpmdb` is a private copy of the base's database, if there is one: for saying who owns a path.
 // A path that is there already has to be the same (type, mode, owner, capabilities, content), else Error(input) names
 // both owners; only a base's file that a package marks %config(noreplace) stays, and is noted in `events`. Throws
-// Error(input) for what cannot be part of a commit (placement.hpp), Error(mismatch) for a damaged package.
+// Error(input) for what cannot be part of a commit (placement.hpp), Error(mismatch) for a damaged package. `var_files`:
+// names or globs of the packages whose files in /var are copied there by the host.
 Unpacked unpack(ostree::Tree& tree, const std::vector<fs::path>& packages_in_order, const fs::path& scratch,
-                const std::optional<fs::path>& rpmdb, Events& events);
+                const std::optional<fs::path>& rpmdb, Events& events, const std::vector<std::string>& var_files = {});
 
 // Gives the files to the users and groups by their numbers; setuid bits and capabilities stay. Throws Error(input)
 // naming package and path for a name that is in neither map (root is always known).

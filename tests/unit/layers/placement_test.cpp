@@ -67,6 +67,17 @@ TEST_CASE("a file in /var is refused with the package, the path and what to do i
   CHECK(place(ghost, "p").tmpfiles.empty());
 }
 
+TEST_CASE("a file in /var is kept below /usr and copied by the host, where the recipe says so") {
+  rpm::PackageFile file = item("/var/cache/x/a b.tar");
+  file.mode = S_IFREG | 0640U;
+  file.user = file.group = "x";
+  CHECK_THROWS_WITH(place(file, "p-1-1.noarch"), Catch::Contains("'/var/cache/x/a b.tar'"));
+  const Placement placement = place(file, "p-1-1.noarch", VarFiles::copy);
+  CHECK(placement.path == "/usr/share/factory/var/cache/x/a b.tar");
+  CHECK(placement.tmpfiles == "C \"/var/cache/x/a b.tar\" 0640 x x - /usr/share/factory/var/cache/x/a b.tar");
+  CHECK_THROWS_WITH(place(item("/run/x"), "p-1-1.noarch", VarFiles::copy), Catch::Contains("'/run/x'"));
+}
+
 TEST_CASE("paths that are the host's own, and what is no file, folder or link, are refused") {
   for (const char* path : {"/home/x", "/root/.bashrc", "/srv/x", "/mnt/x", "/media/x", "/tmp/x", "/proc/x", "/sys/x",
                            "/dev/x", "/usr/local/bin/x", "/ostree/x", "/sysroot/x", "/x", "/usrx/y"}) {
