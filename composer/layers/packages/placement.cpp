@@ -93,6 +93,7 @@ Placement place(const rpm::PackageFile& file, const std::string& package) {
   if (is_in(path, "/etc")) return {"/usr" + path, {}};
   if (is_in(path, "/boot")) return {"/usr/lib/ostree-boot" + path.substr(5), {}};
   if (is_in(path, "/opt")) return place_optional(file);
+  if (is_in(path, "/var/lib/alternatives")) return {"/usr" + path.substr(4), {}};
   if (is_in(path, "/var") || is_in(path, "/run")) return {{}, tmpfiles_line(file, package)};
   if (is_in(path, "/usr/local")) {
     refuse(file, package, "but /usr/local is the host's own (/var/usrlocal)", "have the package built for /usr");

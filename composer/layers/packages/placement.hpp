@@ -13,8 +13,9 @@ struct Placement {
   std::string tmpfiles;  // a line that makes it on the host; empty: none is needed
 };
 
-// `package` (a NEVRA) is for messages. %ghost files get neither path nor line. Throws Error(input) for device nodes,
-// pipes and sockets, for files in /var and /run, and for paths that belong to the host (/home, /usr/local, …).
+// `package` (a NEVRA) is for messages. %ghost files get neither path nor line; what alternatives(8) keeps in /var/lib
+// is in /usr/lib. Throws Error(input) for device nodes, pipes and sockets, for other files in /var and /run, and for
+// paths that belong to the host (/home, /usr/local, …).
 Placement place(const rpm::PackageFile& file, const std::string& package);
 
 // Whether files may be put at this path of the tree: where links within the tree may lead.
