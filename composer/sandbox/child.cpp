@@ -109,6 +109,11 @@ class Setup {
     // bubblewrap follows links of this machine: a script may have put one in the place of a folder.
     check(tree >= 0 && below(tree, "usr") >= 0 && below(tree, "usr/etc") >= 0, Step::tree);
     for (const char* path : plan_.hidden) hide(tree, path);
+    for (const ChildBind& bind : plan_.exposed) {
+      const int source = below(tree, bind.source);
+      check(source >= 0 && ::fchdir(source) == 0 && ::mount(".", bind.target, nullptr, MS_BIND, nullptr) == 0,
+            Step::expose);
+    }
     for (const ChildBind& bind : plan_.binds) {
       const int target = below(tree, bind.target);
       check(target >= 0 && ::fchdir(target) == 0 && ::mount(bind.source, ".", nullptr, MS_BIND, nullptr) == 0,

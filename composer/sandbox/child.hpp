@@ -18,7 +18,7 @@ struct ChildOwner {
   mode_t mode;
 };
 struct ChildBind {
-  const char* target;  // below merged
+  const char* target;
   const char* source;
 };
 struct ChildLimit {
@@ -35,7 +35,8 @@ struct ChildPlan {
   const char* folder;           // null: no mounts
   const char* overlay_options;  // null: merged is there already
   std::span<const char* const> hidden;
-  std::span<const ChildBind> binds;
+  std::span<const ChildBind> exposed;  // sources are below merged
+  std::span<const ChildBind> binds;    // targets are below merged
   std::span<const ChildOwner> owners;
   std::span<const ChildLimit> limits;
   std::span<int> descriptors;

@@ -36,6 +36,8 @@ const char* doing(Step step) {
       return "opening the tree's /usr and /usr/etc, which have to be folders";
     case Step::hide:
       return "hiding the rpm database";
+    case Step::expose:
+      return "opening the tree's /usr/lib/alternatives, which has to be a folder";
     case Step::bind:
       return "mounting a folder into the tree";
     case Step::limits:
@@ -71,6 +73,7 @@ struct Prepared {
   std::string gid_map = fmt::format("0 {} 1", ::getegid());
   std::vector<char*> arguments;
   std::vector<const char*> hidden;
+  std::vector<ChildBind> exposed;
   std::vector<ChildBind> binds;
   std::vector<ChildOwner> owners;
   std::vector<ChildLimit> limits;
@@ -85,12 +88,14 @@ const char* overlay_options(bool user_namespace) {
 
 void prepare_view(const View& view, bool user_namespace, Prepared& prepared) {
   for (const auto& path : view.hidden) prepared.hidden.push_back(path.c_str());
+  for (const auto& [source, target] : view.exposed) prepared.exposed.push_back({target.c_str(), source.c_str()});
   for (const auto& [target, source] : view.binds) prepared.binds.push_back({target.c_str(), source.c_str()});
   for (const auto& owner : view.owners)
     prepared.owners.push_back({owner.path.c_str(), owner.uid, owner.gid, owner.mode});
   prepared.plan.folder = view.folder.c_str();
   prepared.plan.overlay_options = view.overlay ? overlay_options(user_namespace) : nullptr;
   prepared.plan.hidden = prepared.hidden;
+  prepared.plan.exposed = prepared.exposed;
   prepared.plan.binds = prepared.binds;
   prepared.plan.owners = prepared.owners;
 }

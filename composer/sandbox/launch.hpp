@@ -25,6 +25,7 @@ enum class Step {
   overlay,
   tree,
   hide,
+  expose,
   bind,
   limits,
   start,
@@ -54,6 +55,9 @@ struct View {
   bool overlay = true;                    // false: merged is a copy of the tree
   std::vector<std::string> hidden;        // folders below merged that appear empty, if they are there
   std::map<std::string, fs::path> binds;  // folder below merged -> the folder of this machine that appears there
+  // Folder below merged, which has to be one -> the folder of this machine where it appears as well: a path for
+  // bubblewrap that no script has made.
+  std::map<std::string, fs::path> exposed;
   std::vector<Owner> owners;
 };
 

@@ -57,6 +57,18 @@ const std::vector<std::string>& hidden_folders() {
   return folders;
 }
 
+// Where rpm-ostree keeps what alternatives(8) knows: a commit has nothing in /var.
+constexpr const char* alternatives = "usr/lib/alternatives";
+
+bool is_folder(const fs::path& tree, const fs::path& path) {
+  fs::path place = tree;
+  for (const fs::path& part : path) {
+    place /= part;
+    if (!fs::is_directory(fs::symlink_status(place))) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 struct Sandbox::State {
@@ -73,7 +85,7 @@ struct Sandbox::State {
   fs::path changed() const { return folder / (is_overlay() ? "upper" : "merged"); }
 
   void prepare() {
-    for (const char* name : {"upper", "work", "merged"}) fs::create_directories(folder / name);
+    for (const char* name : {"upper", "work", "merged", "alternatives"}) fs::create_directories(folder / name);
     fs::create_symlink(tree, folder / "lower");
     if (is_overlay()) return;
     run_checked({"cp", "-R", "-P", "--reflink=auto", "--preserve=mode,links,timestamps", (tree / "usr").string(),
@@ -88,10 +100,12 @@ struct Sandbox::State {
     view.hidden = hidden_folders();
     view.binds = binds_in_tree(command);
     view.owners = owners.taken();
+    if (is_folder(tree, alternatives)) view.exposed.emplace(alternatives, folder / "alternatives");
     return view;
   }
 
-  Outcome run(const Command& command, std::uint64_t time) {
+  Outcome run(Command command, std::uint64_t time) {
+    if (is_folder(tree, alternatives)) command.binds.emplace("/var/lib/alternatives", folder / "alternatives");
     const View seen = view(command);
     Launch start;
     start.ids = ids;

@@ -6,9 +6,9 @@
 //
 // Programs see the tree's /usr, and its /usr/etc as /etc; the tree's other folders empty and read-only, its links as
 // they are; /opt as /usr/lib/opt when the tree has that. /var has the usual folders and is read-only, so that what
-// would be lost fails (rpm-ostree does the same); /var/tmp, /tmp and /run can be written and are emptied after each
-// command. The rpm database is an empty folder. Capabilities and namespaces are rpm-ostree's (bwrap.rs,
-// rpmostree-scripts.cxx).
+// would be lost fails (rpm-ostree does the same), but for /var/lib/alternatives: that is the tree's
+// /usr/lib/alternatives when it has one. /var/tmp, /tmp and /run can be written and are emptied after each command. The
+// rpm database is an empty folder. Capabilities and namespaces are rpm-ostree's (bwrap.rs, rpmostree-scripts.cxx).
 
 #include <chrono>
 #include <cstdint>

@@ -1,17 +1,26 @@
 #pragma once
 // A project whose base has real programs and an rpm database, and a repository of packages to put on it.
 
+#include "support/as_nobody.hpp"
 #include "support/program.hpp"
 #include "support/program_tree.hpp"
 #include "support/rpm_fixture.hpp"
 
 namespace compose::tests {
 
+// What the base has besides what packages' scripts need at least: programs of this machine, and files (path in the tree
+// without the first '/' -> content).
+struct MoreInBase {
+  std::vector<std::string> programs;
+  std::map<std::string, std::string> files;
+};
+
 class PackagesProject {
  public:
-  PackagesProject() : folder_(fs::temp_directory_path(), "packages-"), rpms_("packages-rpms-") {
+  explicit PackagesProject(const MoreInBase& more = {})
+      : folder_(fs::temp_directory_path(), "packages-"), rpms_("packages-rpms-") {
     fs::permissions(folder_.path(), fs::perms(0755));
-    make_base();
+    make_base(more);
     repo_file_ = rpms_.repo_file("test", "file://" + (rpms_.path() / "repo").string());
     publish({});
     write_recipe({});
@@ -57,6 +66,7 @@ class PackagesProject {
     words.insert(words.end(), {"--to", "commit"});
     return compose_json(words);
   }
+  nlohmann::json build_as_nobody() const { return tests::build_as_nobody(recipe_file(), fs::temp_directory_path()); }
   // Of one that has to fail.
   ProcessResult failing(const std::string& command) const {
     auto words = arguments(command);
@@ -65,13 +75,16 @@ class PackagesProject {
   }
 
  private:
-  void make_base() {
+  void make_base(const MoreInBase& more) {
     Spec os;
     os.name = "base-os";
     os.tags = {"Provides: /bin/sh", "Provides: bash = 5"};
     Spec tool = spec_with_file("base-tool", "/usr/share/base-tool", "of the base");
     const fs::path database = rpms_.rpmdb("base-db", {rpms_.build(os), rpms_.build(tool)});
-    const ProgramTree tree({"bash", "cat", "chmod", "mkdir", "ln", "sleep", "rm"});
+    std::vector<std::string> programs{"bash", "cat", "chmod", "mkdir", "ln", "sleep", "rm"};
+    programs.insert(programs.end(), more.programs.begin(), more.programs.end());
+    const ProgramTree tree(programs);
+    for (const auto& [name, content] : more.files) tree.write(name, content);
     tree.write("usr/share/base-tool", "of the base");
     tree.write("usr/lib/os-release", "ID=test\nVERSION_ID=12\n");
     tree.write("usr/lib/modules/6.1.0-test/vmlinuz", "kernel");

@@ -12,6 +12,7 @@
 #include "layers/packages/generated.hpp"
 #include "layers/packages/scripts.hpp"
 #include "layers/packages/sources.hpp"
+#include "layers/packages/tmpfiles.hpp"
 #include "layers/packages/tree_database.hpp"
 #include "layers/packages/unpack.hpp"
 #include "layers/packages/users.hpp"
@@ -71,17 +72,22 @@ class Installation {
     return next("packages unpacked", base_, [&](ostree::Tree& tree) {
       if (rpmdb_ && !removed_.empty()) remove_packages(tree, *rpmdb_, removed_);
       unpacked_ = unpack(tree, files_, folder("file"), rpmdb_, context_.events, wanted_.var_files);
-      put_tmpfiles(tree);
+      put_tmpfiles(tree, {unpacked_.tmpfiles.begin(), unpacked_.tmpfiles.end()});
       users_.begin(tree, unpacked_.packages);
     });
   }
 
   // Lines that a base of ours brought stay.
-  void put_tmpfiles(ostree::Tree& tree) {
-    std::set<std::string> lines(unpacked_.tmpfiles.begin(), unpacked_.tmpfiles.end());
+  static void put_tmpfiles(ostree::Tree& tree, std::set<std::string> lines) {
     if (lines.empty()) return;
     if (tree.lookup(packages_tmpfiles)) lines.merge(lines_of(tree.read(packages_tmpfiles)));
     tree.put_file(packages_tmpfiles, {0, 0, S_IFREG | 0644U, {}}, tmpfiles_text({lines.begin(), lines.end()}));
+  }
+
+  // As rpm-ostree has it: alternatives(8) finds on the host what it wrote when the tree was composed.
+  static void link_alternatives(ostree::Tree& tree) {
+    if (tree.list("/usr/lib/alternatives").empty() || declared_paths(tree).contains("/var/lib/alternatives")) return;
+    put_tmpfiles(tree, {"L /var/lib/alternatives - - - - ../../usr/lib/alternatives"});
   }
 
   std::string run_package_scripts(const std::string& commit) {
@@ -89,6 +95,7 @@ class Installation {
       ScriptsInput input{commit, plan(), unpacked_.paths, time_};
       for (const auto& skipped : input.plan.skipped) context_.events.note("not run: " + skipped);
       if (!input.plan.empty()) run_scripts(context_.repository, tree, input, folder("scripts"), context_.events);
+      link_alternatives(tree);
       numbers_ = users_.finish(tree);
       require_owners(tree, unpacked_.packages, numbers_);
       set_owners(tree, unpacked_.owned, numbers_.users, numbers_.groups);

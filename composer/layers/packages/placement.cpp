@@ -100,6 +100,7 @@ Placement place(const rpm::PackageFile& file, const std::string& package, VarFil
   if (is_in(path, "/etc")) return {"/usr" + path, {}};
   if (is_in(path, "/boot")) return {"/usr/lib/ostree-boot" + path.substr(5), {}};
   if (is_in(path, "/opt")) return place_optional(file);
+  if (is_in(path, "/var/lib/alternatives")) return {"/usr" + path.substr(4), {}};
   if (var_files == VarFiles::copy && is_below(running_path(path), "/var") && S_ISREG(file.mode))
     return place_copied(file);
   if (is_in(path, "/var") || is_in(path, "/run")) return {{}, tmpfiles_line(file, package)};

@@ -19,8 +19,9 @@ enum class VarFiles {
   copy,    // below /usr/share/factory, and copied to /var by the host where missing (tmpfiles.d(5), type C)
 };
 
-// `package` (a NEVRA) is for messages. %ghost files get neither path nor line. Throws Error(input) for device nodes,
-// pipes and sockets, for files in /var and /run, and for paths that belong to the host (/home, /usr/local, …).
+// `package` (a NEVRA) is for messages. %ghost files get neither path nor line; what alternatives(8) keeps in /var/lib
+// is in /usr/lib. Throws Error(input) for device nodes, pipes and sockets, for other files in /var and /run, and for
+// paths that belong to the host (/home, /usr/local, …).
 Placement place(const rpm::PackageFile& file, const std::string& package, VarFiles var_files = VarFiles::refuse);
 
 // Whether files may be put at this path of the tree: where links within the tree may lead.

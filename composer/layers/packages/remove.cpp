@@ -19,7 +19,7 @@ std::map<std::string, bool> tree_paths(PathResolver& resolver, const rpm::Packag
   for (rpm::PackageFile file : package.files) {
     file.ghost = false;  // rpm takes them out as well
     if (!S_ISREG(file.mode) && !S_ISDIR(file.mode) && !S_ISLNK(file.mode)) continue;
-    if (file.path == "/" || file.path.starts_with("/var/") || file.path.starts_with("/run/")) continue;
+    if (file.path == "/") continue;
     try {
       const Placement placement = place(file, rpm::to_text(package.nevra));
       if (!placement.path.empty()) paths.emplace(resolver.resolve(placement.path), S_ISDIR(file.mode));

@@ -29,6 +29,8 @@ TEST_CASE("packaged paths go where an atomic host has them") {
   CHECK(path_of("/lib64/x") == "/lib64/x");
   CHECK(path_of("/boot/vmlinuz-1") == "/usr/lib/ostree-boot/vmlinuz-1");
   CHECK(path_of("/usr/localx") == "/usr/localx");
+  CHECK(path_of("/var/lib/alternatives/x") == "/usr/lib/alternatives/x");
+  CHECK(place(item("/var/lib/alternatives", S_IFDIR | 0755U), "p").tmpfiles.empty());  // where something is in it
   CHECK(place(item("/", S_IFDIR | 0755U), "p").path.empty());
 }
 

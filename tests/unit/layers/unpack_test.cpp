@@ -275,17 +275,22 @@ TEST_CASE("systemd-tmpfiles makes what the lines say") {
 TEST_CASE("a removed package takes its files and empty folders, but not what another package has") {
   Host host;
   const fs::path old = host.package(
-      "old", "mkdir -p usr/lib/old usr/lib/shared; touch usr/lib/old/x usr/lib/shared/o usr/share/both etc/old.conf",
-      "/usr/lib/old\n/usr/lib/shared\n/usr/share/both\n/etc/old.conf\n");
+      "old",
+      "mkdir -p usr/lib/old usr/lib/shared var/lib/alternatives var/lib/old; touch usr/lib/old/x usr/lib/shared/o "
+      "usr/share/both etc/old.conf var/lib/alternatives/old",
+      "/usr/lib/old\n/usr/lib/shared\n/usr/share/both\n/etc/old.conf\n/var/lib/alternatives/old\n/var/lib/old\n");
   const fs::path rest = host.package("rest", "mkdir -p usr/lib/shared; touch usr/lib/shared/r usr/share/both",
                                      "/usr/lib/shared\n/usr/share/both\n");
   host.make_base_of({old, rest});
+  const Tree before(host.repository.get(), host.base());
+  CHECK(before.lookup("/usr/lib/alternatives/old").has_value());
   const std::string commit = host.repository.commit(
       [&](Tree& tree) { remove_packages(tree, *host.rpmdb, {rpm::parse_nevra("old-1-1.noarch")}); }, host.base());
   const Tree tree(host.repository.get(), commit);
   CHECK_FALSE(tree.lookup("/usr/lib/old").has_value());
   CHECK_FALSE(tree.lookup("/usr/etc/old.conf").has_value());
   CHECK_FALSE(tree.lookup("/usr/lib/shared/o").has_value());
+  CHECK_FALSE(tree.lookup("/usr/lib/alternatives/old").has_value());
   CHECK(tree.lookup("/usr/lib/shared/r").has_value());
   CHECK(tree.lookup("/usr/share/both").has_value());
   CHECK(tree.lookup("/usr/bin/tool").has_value());
