@@ -93,6 +93,7 @@ TEST_CASE("a package that tells dracut something gets its initramfs, the same as
   // All that ci/base's own run of dracut put in, and what the package wants.
   auto expected = files_of_initramfs(variant.base(), kernel, variant.folder());
   CHECK(expected.insert("usr/bin/tac").second);
+  expected.insert("var/roothome");  // /root is a link there, as on the host; ci/base's own run had a folder
   CHECK(files_of_initramfs(tree, kernel, variant.folder()) == expected);
   CHECK(tree.lookup(modules + "/" + kernel + "/initramfs.img")->meta.mode ==
         variant.base().lookup(modules + "/" + kernel + "/initramfs.img")->meta.mode);

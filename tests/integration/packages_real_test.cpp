@@ -103,7 +103,7 @@ TEST_CASE("real useradd, systemctl preset and ldconfig in scripts: users, units 
 
   const auto wanted = tree.lookup("/usr/etc/systemd/system/multi-user.target.wants/daemon.service");
   REQUIRE(wanted);
-  CHECK(wanted->symlink_target == "/usr/lib/systemd/system/daemon.service");
+  CHECK(wanted->symlink_target.ends_with("/lib/systemd/system/daemon.service"));  // /usr before it, or the link to it
 
   // The base's libraries and the package's, whose link ldconfig made.
   CHECK(tree.lookup("/usr/lib/daemon/libz.so.1")->symlink_target == "libz.so.1.2");

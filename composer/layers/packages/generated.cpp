@@ -192,13 +192,14 @@ void make_generated(ostree::Repository& repository, ostree::Tree& tree, const st
     if (outcome.exit_code != 0 || !outcome.stopped.empty())
       throw Error(ErrorKind::input, describe_failure(command.name, outcome));
   }
+  const std::string image = fmt::format("{}/{}/initramfs.img", modules, plan.initramfs.value_or(""));
+  const auto before = plan.initramfs ? tree.lookup(image) : std::nullopt;
   for (const auto& change : sandboxed.changes()) {
     if (is_result(plan, change.path)) apply(change, tree);
   }
   if (!plan.initramfs) return;
-  const std::string image = fmt::format("{}/{}/initramfs.img", modules, *plan.initramfs);
-  const auto node = tree.lookup(image);
-  if (!node) throw Error(ErrorKind::input, fmt::format("dracut made no '{}'", image));
+  if (!tree.lookup(image)) throw Error(ErrorKind::input, fmt::format("dracut made no '{}'", image));
+  if (before) tree.set_meta(image, before->meta);  // dracut's own is for root alone
 }
 
 }  // namespace compose::layers

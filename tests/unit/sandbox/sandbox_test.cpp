@@ -139,12 +139,14 @@ TEST_CASE("A script sees nothing of this machine: no environment, no files, no n
 
 TEST_CASE("A fork bomb is ended, with all that it made") {
   for (const bool as_nobody : users()) {
-    CHECK(run_sandboxed(tree().path(), as_nobody, {":(){ :|:& };:\nsleep 1000"}) ==
-          "exit 137, stopped: more than 200 processes at once\n");
+    // What the shell says of forks that were refused meanwhile may follow.
+    CHECK_THAT(run_sandboxed(tree().path(), as_nobody, {":(){ :|:& };:\nsleep 1000"}),
+               Catch::StartsWith("exit 137, stopped: more than 200 processes at once\n"));
     SandboxRun few;
     few.processes = 40;
-    CHECK(run_sandboxed(tree().path(), as_nobody, {"while :; do setsid -f sleep 1000 </dev/null >/dev/null 2>&1; done"},
-                        few) == "exit 137, stopped: more than 40 processes at once\n");
+    CHECK_THAT(run_sandboxed(tree().path(), as_nobody,
+                             {"while :; do setsid -f sleep 1000 </dev/null >/dev/null 2>&1; done"}, few),
+               Catch::StartsWith("exit 137, stopped: more than 40 processes at once\n"));
   }
 }
 
