@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "layers/packages/path_resolver.hpp"
 #include "layers/packages/placement.hpp"
-#include "layers/packages/resolve.hpp"
 #include "layers/packages/unpack.hpp"
 #include "support/error.hpp"
 

@@ -12,8 +12,8 @@
 #include <fmt/format.h>
 #include <boost/filesystem/operations.hpp>
 
+#include "layers/packages/path_resolver.hpp"
 #include "layers/packages/placement.hpp"
-#include "layers/packages/resolve.hpp"
 #include "layers/packages/tmpfiles.hpp"
 #include "rpm/capabilities.hpp"
 #include "support/error.hpp"

@@ -7,7 +7,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "layers/packages/resolve.hpp"
+#include "layers/packages/path_resolver.hpp"
 #include "support/error.hpp"
 #include "support/rpm_fixture.hpp"
 #include "support/scratch_repository.hpp"

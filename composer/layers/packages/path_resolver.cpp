@@ -1,4 +1,4 @@
-#include "layers/packages/resolve.hpp"
+#include "layers/packages/path_resolver.hpp"
 
 #include <fmt/format.h>
 
