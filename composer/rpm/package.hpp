@@ -40,7 +40,7 @@ struct Script {
   ScriptKind kind{};
   std::vector<std::string> interpreter;  // program and arguments; {"<lua>"}
   std::string text;                      // with macros expanded where the package asks for it (rpm/macros.hpp)
-  std::string unusable = {};                  // why it cannot be run ("it uses the macro …"); empty: it can
+  std::string unusable = {};             // why it cannot be run ("it uses the macro …"); empty: it can
 };
 
 // A trigger that files set off (%transfiletriggerin, %filetriggerin …) or a package's presence (%triggerin …).
