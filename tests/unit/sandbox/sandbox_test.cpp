@@ -166,7 +166,8 @@ TEST_CASE("What a script leaves running ends with it, and its kill of everything
     CHECK(
         run_sandboxed(
             tree().path(), as_nobody,
-            {"(while :; do echo x; sleep 0.01; done) >/usr/share/log & sleep 1000 & echo left",
+            {"(while :; do echo x; sleep 0.01; done) >/usr/share/log & sleep 1000 & "
+             "until [ -s /usr/share/log ]; do :; done; echo left",
              "read a </usr/share/log; echo $a; a=$(cat /usr/share/log); sleep 0.3; [ \"$a\" = \"$(cat "
              "/usr/share/log)\" ] && "
              "echo still; setsid -f sleep 1000 </dev/null >/dev/null 2>&1; kill -9 -1; echo alive; rm /usr/share/log"},
