@@ -97,6 +97,7 @@ bool is_enforcing(const HostTree& host) {
 
 void check_runtime(const Subject& subject) {
   const Runtime& runtime = subject.runtime;
+  if (runtime.name.empty()) return;
   const std::string reason = fmt::format("the agent '{}' runs under {}", subject.profile().name, runtime.name);
   const std::string fix = fmt::format("choose a base that brings {}, or another [agent] runtime", runtime.name);
   require_file(subject, {Requirement::Kind::program, {runtime.program}, reason, fix, {}});

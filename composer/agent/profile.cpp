@@ -81,7 +81,6 @@ Package read_package(Table table) {
   if (package.install.empty()) table.error("install", "'install' must name the packages that the agent consists of");
   package.unit = table.required_string("unit", "the package's unit that runs the agent", recipe::problem_with_unit);
   package.runtimes = table.strings("runtimes", recipe::problem_with_runtime);
-  if (package.runtimes.empty()) table.error("runtimes", "'runtimes' must name what the package works with");
   package.image = table.string("image", problem_with_image_name).value_or("");
   table.finish();
   return package;
@@ -163,14 +162,23 @@ void read_section(Table& root, const std::string& key, std::string_view meaning,
   if (const auto table = root.required_table(key, meaning)) read(*table, profile);
 }
 
+// Absent as a whole, the agent is an RPM only.
+void read_container_form(Table& root, Profile& profile) {
+  const std::vector<std::string> sections{"image", "container", "bind"};
+  for (const auto& section : sections) root.expect(section);
+  const auto is_there = [&](const std::string& section) { return root.has(section); };
+  if (profile.package && std::none_of(sections.begin(), sections.end(), is_there)) return;
+  read_section(root, "image", "its container image", profile, read_image);
+  read_section(root, "container", "how the image is run", profile, read_container);
+  profile.binds = read_list<Bind>(root, "bind", read_bind);
+}
+
 Profile read_profile(Table root, const fs::path& folder) {
   Profile profile;
   read_section(root, "agent", "what the agent is", profile, read_agent);
-  read_section(root, "image", "its container image", profile, read_image);
-  read_section(root, "container", "how the image is run", profile, read_container);
   if (const auto package = root.table("package")) profile.package = read_package(*package);
+  read_container_form(root, profile);
   if (const auto config = root.table("config")) read_config(*config, profile);
-  profile.binds = read_list<Bind>(root, "bind", read_bind);
   profile.directories = read_sorted<Directory>(root, "directory", read_directory);
   profile.files =
       read_sorted<TemplateFile>(root, "file", [&](const Table& table) { return read_file_entry(table, folder); });
@@ -232,7 +240,7 @@ Profile load_profile(const fs::path& folder) {
   diagnostics.throw_if_any("agent-layer/README.md explains every key");
   profile.file = file;
   profile.digest = sha256_of_file(file);
-  check_rendered(profile, Form::container);
+  if (!profile.container.empty()) check_rendered(profile, Form::container);
   if (profile.package) check_rendered(profile, Form::rpm);
   return profile;
 }

@@ -96,7 +96,7 @@ struct Option {
 struct Package {
   std::vector<std::string> install;   // names; a recipe may name another package instead of all of them
   std::string unit;                   // runs the agent
-  std::vector<std::string> runtimes;  // those that it works with, best first
+  std::vector<std::string> runtimes;  // those that it works with, best first; empty: it needs none
   std::string image;                  // NAME:TAG of an image that the package gives the runtime; empty: none
 };
 
@@ -118,7 +118,7 @@ struct Profile {
   std::string image_archive;  // where the archive and the image's id go, below /usr
   std::string image_id_file;
 
-  std::string container;                                                 // its name
+  std::string container;                                                 // its name; empty: there is an RPM only
   std::string container_unit;                                            // runs it; empty: the profile does not say
   std::vector<std::string> runtimes;                                     // those it can run under, best first
   std::vector<std::string> arguments;                                    // of the runtime's `run`

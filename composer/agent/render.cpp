@@ -151,6 +151,26 @@ std::map<std::string, std::string> container_values(const Profile& profile, cons
           {"optional_binds", optional_binds(profile, settings)}};
 }
 
+std::map<std::string, std::string> runtime_values(const Runtime& runtime) {
+  return {{"runtime", runtime.name},
+          {"runtime_program", runtime.program},
+          {"runtime_socket", runtime.socket},
+          {"runtime_socket_unit", runtime.socket_unit},
+          {"runtime_service", runtime.service_unit},
+          {"bridge", runtime.bridge}};
+}
+
+void check_runtime(const Profile& profile, const Settings& settings) {
+  const auto& runtimes = runtimes_of(profile, settings.form);
+  if (std::find(runtimes.begin(), runtimes.end(), settings.runtime) != runtimes.end()) return;
+  const bool needs_none = runtimes.front().empty();
+  throw Error(ErrorKind::input,
+              needs_none ? fmt::format("agent '{}' runs under no container runtime", profile.name)
+                         : fmt::format("agent '{}' cannot run under '{}'", profile.name, settings.runtime),
+              needs_none ? "leave the recipe's [agent] runtime out"
+                         : fmt::format("its runtimes: {}", fmt::join(runtimes, ", ")));
+}
+
 void check_options(const Profile& profile, const Settings& settings) {
   for (const auto& [name, value] : settings.options) option_holds(profile, settings, name);
 }
@@ -174,8 +194,13 @@ bool counts_under(const std::string& runtime, const Settings& settings) {
 bool counts_in(const std::optional<Form>& form, const Settings& settings) { return !form || *form == settings.form; }
 
 const std::vector<std::string>& runtimes_of(const Profile& profile, Form form) {
+  static const std::vector<std::string> none{""};
+  if (form == Form::container && profile.container.empty()) {
+    throw Error(ErrorKind::input, fmt::format("agent '{}' is there as an RPM only", profile.name),
+                fmt::format("write as = \"rpm\", or add [image] and [container] to {}", profile.file.string()));
+  }
   if (form == Form::container) return profile.runtimes;
-  if (profile.package) return profile.package->runtimes;
+  if (profile.package) return profile.package->runtimes.empty() ? none : profile.package->runtimes;
   throw Error(ErrorKind::input,
               fmt::format("agent '{}' cannot be layered as RPM: its profile names no package", profile.name),
               fmt::format("write as = \"container\", or add [package] to {}", profile.file.string()));
@@ -237,25 +262,15 @@ bool option_holds(const Profile& profile, const Settings& settings, const std::s
 }
 
 std::map<std::string, std::string> template_values(const Profile& profile, const Settings& settings) {
-  const auto runtime = find_runtime(settings.runtime);
-  const auto& runtimes = runtimes_of(profile, settings.form);
-  if (!runtime || std::find(runtimes.begin(), runtimes.end(), settings.runtime) == runtimes.end()) {
-    throw Error(ErrorKind::input, fmt::format("agent '{}' cannot run under '{}'", profile.name, settings.runtime),
-                fmt::format("its runtimes: {}", fmt::join(runtimes, ", ")));
-  }
+  check_runtime(profile, settings);
   const bool container = settings.form == Form::container;
   std::map<std::string, std::string> values{{"name", profile.name},
                                             {"config", profile.config_path},
                                             {"cluster_key", profile.cluster_key},
                                             {"unit", container ? profile.container_unit : profile.package->unit},
-                                            {"runtime", runtime->name},
-                                            {"runtime_program", runtime->program},
-                                            {"runtime_socket", runtime->socket},
-                                            {"runtime_socket_unit", runtime->socket_unit},
-                                            {"runtime_service", runtime->service_unit},
-                                            {"bridge", runtime->bridge},
                                             {"settings", settings_lines(profile, settings)}};
   if (container) values.merge(container_values(profile, settings));
+  if (const auto runtime = find_runtime(settings.runtime)) values.merge(runtime_values(*runtime));
   for (const Option& option : profile.options) {
     if (!counts(option, settings)) continue;
     values["option." + option.name] = option_holds(profile, settings, option.name) ? "true" : "false";

@@ -64,7 +64,8 @@ bool option_holds(const Profile& profile, const Settings& settings, const std::s
 // The arguments of the runtime's `run` besides binds and environment: the profile's, the runtime's, the options'.
 std::vector<std::string> effective_arguments(const Profile& profile, const Settings& settings);
 
-// What the agent can run under in that form, best first. Throws Error(input) when the profile has no package.
+// What the agent can run under in that form, best first; one empty name: it needs no container runtime. Throws
+// Error(input) when the profile does not have that form.
 const std::vector<std::string>& runtimes_of(const Profile& profile, Form form);
 
 // Whether something that is bound to `runtime` ("" = to none) counts under the chosen one.

@@ -1,7 +1,6 @@
 #include "boot/judge.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <boost/algorithm/string/join.hpp>
@@ -12,6 +11,7 @@
 #include "boot/guest_json.hpp"
 #include "boot/outside.hpp"
 #include "boot/seed.hpp"
+#include "support/number.hpp"
 
 namespace compose::boot {
 namespace {
@@ -45,12 +45,8 @@ std::string value_or(const GuestBoot& guest, const std::string& fact) {
 }
 
 std::optional<std::uint64_t> number_fact(const GuestBoot& guest, const std::string& name) {
-  const std::string text = guest.fact(name).value_or("");
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value > (std::uint64_t{1} << 60U))
-    return std::nullopt;
-  return value;
+  const auto value = parse_number<std::uint64_t>(guest.fact(name).value_or(""));
+  return value && *value <= std::uint64_t{1} << 60U ? value : std::nullopt;
 }
 
 Check judge_registration(const BootTest& test, const Requests& requests) {

@@ -1,7 +1,6 @@
 #include "boot/metadata_service.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <set>
 
@@ -11,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/digest.hpp"
+#include "support/number.hpp"
 
 namespace compose::boot {
 namespace {
@@ -131,10 +131,8 @@ HttpReply MetadataService::give_token(const HttpRequest& request, std::chrono::s
   // As the real service: a request that came through a proxy gets none.
   if (!request.header("x-forwarded-for").empty()) return {403, "text/plain", "", {}};
   const std::string text = request.header("x-aws-ec2-metadata-token-ttl-seconds");
-  unsigned seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || seconds < 1 || seconds > 21'600)
-    return {400, "text/plain", "", {}};
+  const unsigned seconds = parse_number<unsigned>(text).value_or(0);
+  if (seconds < 1 || seconds > 21'600) return {400, "text/plain", "", {}};
   if (tokens_.size() >= most_tokens) tokens_.erase(tokens_.begin());
   const std::string token = sha256_hex(fmt::format("token {} {}", tokens_.size(), now.time_since_epoch().count()));
   tokens_[token] = now + std::chrono::seconds(seconds);

@@ -1,6 +1,5 @@
 #include "boot/repository_service.hpp"
 
-#include <charconv>
 #include <optional>
 
 #include <fcntl.h>
@@ -11,6 +10,7 @@
 
 #include "support/error.hpp"
 #include "support/file.hpp"
+#include "support/number.hpp"
 
 namespace compose::boot {
 namespace {
@@ -23,10 +23,9 @@ std::optional<fs::path> file_of(const std::vector<fs::path>& folders, const std:
   std::vector<std::string> names;
   boost::algorithm::split(names, target, [](char c) { return c == '/'; });
   if (names.size() < 3 || !names[0].empty()) return std::nullopt;
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(names[1].data(), names[1].data() + names[1].size(), number);
-  if (error != std::errc() || end != names[1].data() + names[1].size() || number >= folders.size()) return std::nullopt;
-  fs::path file = folders[number];
+  const auto number = parse_number<std::size_t>(names[1]);
+  if (!number || *number >= folders.size()) return std::nullopt;
+  fs::path file = folders[*number];
   for (auto name = names.begin() + 2; name != names.end(); ++name) {
     if (name->empty() || name->front() == '.' || name->find('\0') != std::string::npos) return std::nullopt;
     file /= *name;

@@ -42,6 +42,7 @@ std::string choose_runtime(const recipe::Agent& wanted, const agent::Profile& pr
   if (wanted.runtime) return *wanted.runtime;
   std::vector<std::string> programs;
   for (const auto& name : agent::runtimes_of(profile, wanted.form)) {
+    if (name.empty()) return name;
     programs.push_back(agent::find_runtime(name)->program);
     if (base.lookup(programs.back())) return name;
   }

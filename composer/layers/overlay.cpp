@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -17,6 +16,7 @@
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
+#include "support/number.hpp"
 
 namespace compose::layers {
 namespace {
@@ -111,10 +111,8 @@ std::map<std::string, Item> read_items(const fs::path& folder) {
 }
 
 std::optional<std::uint32_t> parse_mode(const std::string& text) {
-  std::uint32_t mode = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
-  if (error != std::errc() || end != text.data() + text.size() || mode > 07777U || text.size() < 3) return std::nullopt;
-  return mode;
+  const auto mode = parse_number<std::uint32_t>(text, 8);
+  return mode && *mode <= 07777U && text.size() >= 3 ? mode : std::nullopt;
 }
 
 // overlay.toml: [[file]] path, mode = "0750", owner, group.
@@ -147,9 +145,7 @@ void apply_settings(const fs::path& folder, std::map<std::string, Item>& items) 
 
 std::uint32_t id_of(const std::map<std::string, std::optional<std::uint32_t>>& ids, const std::string& name,
                     const Item& item) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), value);
-  if (error == std::errc() && end == name.data() + name.size()) return value;
+  if (const auto value = parse_number<std::uint32_t>(name)) return *value;
   const auto found = ids.find(name);
   if (found != ids.end() && found->second) return *found->second;
   throw Error(

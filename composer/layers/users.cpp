@@ -1,10 +1,11 @@
 #include "layers/users.hpp"
 
-#include <charconv>
 #include <vector>
 
 #include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/split.hpp>
+
+#include "support/number.hpp"
 
 namespace compose::layers {
 namespace {
@@ -18,20 +19,13 @@ std::vector<std::string> split(const std::string& text, const char* separators,
   return parts;
 }
 
-std::optional<std::uint32_t> number(const std::string& text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 // passwd(5) and group(5): the id is the third field of both.
 void read_table(const ostree::Tree& tree, const std::string& path, Ids& ids) {
   const auto node = tree.lookup(path);
   if (!node || node->kind != ostree::NodeKind::file) return;
   for (const auto& line : split(tree.read(path), "\n", boost::algorithm::token_compress_on)) {
     const auto fields = split(line, ":", boost::algorithm::token_compress_off);
-    if (fields.size() >= 3) ids.emplace(fields[0], number(fields[2]));
+    if (fields.size() >= 3) ids.emplace(fields[0], parse_number<std::uint32_t>(fields[2]));
   }
 }
 
@@ -40,7 +34,7 @@ void read_sysusers(const std::string& text, Users& users) {
   for (const auto& line : split(text, "\n", boost::algorithm::token_compress_on)) {
     const auto words = split(line, " \t", boost::algorithm::token_compress_on);
     if (words.size() < 2 || words[0].empty() || words[0][0] == '#') continue;
-    const auto id = words.size() > 2 ? number(words[2]) : std::nullopt;
+    const auto id = words.size() > 2 ? parse_number<std::uint32_t>(words[2]) : std::nullopt;
     if (words[0][0] == 'u') users.users.emplace(words[1], id);
     if (words[0][0] == 'u' || words[0][0] == 'g') users.groups.emplace(words[1], id);
   }

@@ -1,12 +1,12 @@
 #include "publish/history.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 
 #include <fmt/format.h>
 
 #include "support/error.hpp"
+#include "support/number.hpp"
 
 namespace compose::publish {
 namespace {
@@ -26,9 +26,7 @@ class Fields {
 
   std::uint64_t number(const std::string& name) const {
     const std::string& text = (*this)[name];
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc() && end == text.data() + text.size()) return value;
+    if (const auto value = parse_number<std::uint64_t>(text)) return *value;
     throw Error(ErrorKind::input, fmt::format("{}: '{}' is not a number: '{}'", origin_, name, text));
   }
 

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "recipe/diagnostics.hpp"
 #include "recipe/nearest.hpp"
+#include "support/number.hpp"
 
 namespace compose::recipe {
 namespace {
@@ -240,9 +240,8 @@ Problem problem_with_package_name(std::string_view value) {
 }
 
 std::uint32_t mode_of(std::string_view value) {
-  std::uint32_t mode = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), mode, 8);
-  return error == std::errc() && end == value.data() + value.size() && mode <= 07777 ? mode : 0;
+  const std::uint32_t mode = parse_number<std::uint32_t>(value, 8).value_or(0);
+  return mode <= 07777 ? mode : 0;
 }
 
 Problem problem_with_mode(std::string_view value) {

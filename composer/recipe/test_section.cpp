@@ -1,9 +1,9 @@
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include "recipe/checks.hpp"
 #include "recipe/sections.hpp"
+#include "support/number.hpp"
 
 namespace compose::recipe {
 namespace {
@@ -11,10 +11,9 @@ namespace {
 std::optional<TestPort> port_of(std::string_view value) {
   const auto slash = value.find('/');
   TestPort port{slash == std::string_view::npos ? "tcp" : std::string(value.substr(0, slash)), 0};
-  const std::string_view number = slash == std::string_view::npos ? value : value.substr(slash + 1);
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), port.number);
-  const bool is_number = error == std::errc() && end == number.data() + number.size() && port.number > 0;
-  if (!is_number || (port.protocol != "tcp" && port.protocol != "udp")) return std::nullopt;
+  port.number =
+      parse_number<std::uint16_t>(slash == std::string_view::npos ? value : value.substr(slash + 1)).value_or(0);
+  if (port.number == 0 || (port.protocol != "tcp" && port.protocol != "udp")) return std::nullopt;
   return port;
 }
 

@@ -1,11 +1,12 @@
 #include "rpm/repo_section.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <boost/algorithm/string/case_conv.hpp>
 #include <boost/filesystem/operations.hpp>
+
+#include "support/number.hpp"
 
 namespace compose::rpm {
 namespace {
@@ -82,9 +83,8 @@ int RepoSection::number(const std::string& key, int fallback) {
   constexpr int most = 1000000;
   if (!has(key)) return fallback;
   const std::string word = value(key);
-  int result = 0;
-  const auto [rest, error] = std::from_chars(word.data(), word.data() + word.size(), result);
-  if (error == std::errc() && rest == word.data() + word.size() && result >= 0 && result <= most) return result;
+  const auto result = parse_number<int>(word);
+  if (result && *result >= 0 && *result <= most) return *result;
   problem(key, fmt::format("{} is not a number from 0 to {}", printable(word), most));
   return fallback;
 }

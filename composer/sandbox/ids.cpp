@@ -1,6 +1,5 @@
 #include "sandbox/ids.hpp"
 
-#include <charconv>
 #include <vector>
 
 #include <pwd.h>
@@ -12,6 +11,7 @@
 
 #include "support/error.hpp"
 #include "support/file.hpp"
+#include "support/number.hpp"
 #include "support/process.hpp"
 
 namespace compose::sandbox {
@@ -24,13 +24,6 @@ std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> parts;
   boost::algorithm::split(parts, text, [separator](char c) { return c == separator; });
   return parts;
-}
-
-std::optional<std::uint32_t> number(const std::string& text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 std::string user_name() {
@@ -63,8 +56,8 @@ std::optional<IdRange> find_range(const std::string& text, const std::string& na
   for (const auto& line : split(text, '\n')) {
     const auto fields = split(line, ':');
     if (fields.size() != 3 || fields[0].empty() || (fields[0] != name && fields[0] != std::to_string(id))) continue;
-    const auto start = number(fields[1]);
-    const auto count = number(fields[2]);
+    const auto start = parse_number<std::uint32_t>(fields[1]);
+    const auto count = parse_number<std::uint32_t>(fields[2]);
     if (start && count && *start > 0 && *count >= system_ids) return IdRange{*start, *count};
   }
   return std::nullopt;

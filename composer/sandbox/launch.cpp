@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "sandbox/child.hpp"
+#include "sandbox/pipe.hpp"
 
 namespace compose::sandbox {
 namespace {
@@ -54,17 +55,6 @@ std::string hint_for(Step step) {
          "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu) or user.max_user_namespaces, start the container "
          "with "
          "rights to make them, or run as root";
-}
-
-struct Pipe {
-  Fd read;
-  Fd write;
-};
-
-Pipe make_pipe() {
-  int fds[2];
-  if (::pipe2(fds, O_CLOEXEC) != 0) throw_errno("making", "a pipe", errno);
-  return {Fd(fds[0]), Fd(fds[1])};
 }
 
 // The plan's pointers, and what they point to.

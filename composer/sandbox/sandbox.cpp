@@ -15,6 +15,7 @@
 #include "sandbox/changes.hpp"
 #include "sandbox/foreign_owners.hpp"
 #include "sandbox/launch.hpp"
+#include "sandbox/pipe.hpp"
 #include "sandbox/supervise.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -30,17 +31,6 @@ Fd text_descriptor(const std::string& text) {
   write_all(fd.get(), text, "a file in memory");
   if (::lseek(fd.get(), 0, SEEK_SET) != 0) throw_errno("making", "a file in memory", errno);
   return fd;
-}
-
-struct Pipe {
-  Fd read;
-  Fd write;
-};
-
-Pipe make_pipe() {
-  int fds[2];
-  if (::pipe2(fds, O_CLOEXEC) != 0) throw_errno("making", "a pipe", errno);
-  return {Fd(fds[0]), Fd(fds[1])};
 }
 
 std::vector<Limit> limits_of(const Limits& limits) {

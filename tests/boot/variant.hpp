@@ -13,8 +13,9 @@ inline nlohmann::json boot_recipe(const std::string& name, const fs::path& file,
   const fs::path work = fs::path(BUILD_DIR) / ("test-" + name);
   const std::string workspace = BUILD_DIR "/test-workspace";
   run_checked({program, "resolve", "--update", file.string(), "--workspace", workspace});
-  std::vector<std::string> command{program,   "test",  file.string(), "--json", "--workspace",
-                                   workspace, "--out", work.string(), "--logs", (work / "logs").string()};
+  std::vector<std::string> command{program,     "test",  file.string(), "--json", "--workspace",
+                                   workspace,   "--out", work.string(), "--logs", (work / "logs").string(),
+                                   "--timeout", "900"};
   command.insert(command.end(), options.begin(), options.end());
   const ProcessResult result = run(command);
   UNSCOPED_INFO(result.err);
@@ -34,5 +35,30 @@ inline nlohmann::json boot_variant(const std::string& name, const std::string& r
   write_file_atomically(file, "include = [\"" SOURCE_DIR "/recipes/demo.toml\"]\n" + recipe);
   return boot_recipe(name, file, options);
 }
+
+inline const nlohmann::json& check_named(const nlohmann::json& boot, const std::string& name) {
+  for (const auto& check : boot.at("checks")) {
+    if (check.at("name") == name) return check;
+  }
+  FAIL("no check named " << name << " in " << boot.dump());
+  throw std::logic_error("not reached");
+}
+
+// All checks of a boot have passed, the agent's registration among them, and none of these was left out.
+inline void check_boot(const nlohmann::json& boot, const std::vector<std::string>& names) {
+  for (const auto& check : boot.at("checks")) {
+    INFO(check.dump());
+    CHECK(check.at("passed") == true);
+  }
+  for (const auto& name : names) check_named(boot, name);
+  check_named(boot, "registered");
+  CHECK(boot.at("registration").is_object());
+  CHECK(boot.at("registered_s").is_number());
+}
+
+// What any boot of the demo's agent in a container is looked at for.
+inline const std::vector<std::string> demo_checks = {
+    "deployment",         "units", "ordering", "datasource",  "agent",      "directories", "read-only", "grown",
+    "ordinary-container", "task",  "ports",    "assertion-1", "assertion-5"};
 
 }  // namespace compose::tests

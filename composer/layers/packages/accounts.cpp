@@ -1,13 +1,14 @@
 #include "layers/packages/accounts.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <sstream>
 
 #include <sys/stat.h>
 
 #include <boost/algorithm/string/join.hpp>
 #include <boost/algorithm/string/split.hpp>
+
+#include "support/number.hpp"
 
 namespace compose::layers {
 namespace {
@@ -72,17 +73,10 @@ void write_accounts(ostree::Tree& tree, const std::string& folder, const Account
 std::map<std::string, std::uint32_t> numbers_of(const AccountTable& table) {
   std::map<std::string, std::uint32_t> numbers;
   for (const auto& fields : table.lines) {
-    const auto id = fields.size() > 2 ? parse_id(fields[2]) : std::nullopt;
+    const auto id = fields.size() > 2 ? parse_number<std::uint32_t>(fields[2]) : std::nullopt;
     if (id) numbers.emplace(fields[0], *id);
   }
   return numbers;
-}
-
-std::optional<std::uint32_t> parse_id(const std::string& text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 }  // namespace compose::layers

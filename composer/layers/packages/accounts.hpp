@@ -39,7 +39,4 @@ void write_accounts(ostree::Tree& tree, const std::string& folder, const Account
 // Name -> number of a passwd or group table; lines without a number are left out.
 std::map<std::string, std::uint32_t> numbers_of(const AccountTable& table);
 
-// Decimal digits only.
-std::optional<std::uint32_t> parse_id(const std::string& text);
-
 }  // namespace compose::layers

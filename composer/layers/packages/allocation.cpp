@@ -7,6 +7,7 @@
 #include <boost/algorithm/string/split.hpp>
 
 #include "support/error.hpp"
+#include "support/number.hpp"
 
 namespace compose::layers {
 namespace {
@@ -22,8 +23,8 @@ std::pair<std::string, std::string> split_id(const std::string& id) {
 
 std::pair<std::uint32_t, std::uint32_t> parse_range(const SysusersLine& line) {
   const std::size_t dash = line.id.find('-');
-  const auto from = parse_id(line.id.substr(0, dash));
-  const auto to = dash == std::string::npos ? from : parse_id(line.id.substr(dash + 1));
+  const auto from = parse_number<std::uint32_t>(line.id.substr(0, dash));
+  const auto to = dash == std::string::npos ? from : parse_number<std::uint32_t>(line.id.substr(dash + 1));
   if (!from || !to || *from > *to) {
     throw Error(ErrorKind::input, fmt::format("{}: '{}' is not a range of numbers", line.place, line.id),
                 "sysusers.d(5) describes the lines");
@@ -82,7 +83,7 @@ std::optional<std::uint32_t> SysusersEvaluation::pin(const std::string& name, bo
 
 // A number, or the owner of a file of the tree.
 std::optional<std::uint32_t> SysusersEvaluation::fixed_id(const std::string& id, bool group) const {
-  if (!id.starts_with("/")) return parse_id(id);
+  if (!id.starts_with("/")) return parse_number<std::uint32_t>(id);
   const auto node = tree_.lookup(id.starts_with("/etc/") ? "/usr" + id : id);
   if (!node) return std::nullopt;
   return group ? node->meta.gid : node->meta.uid;
@@ -133,7 +134,7 @@ void SysusersEvaluation::add_group(const std::string& name, const std::string& i
 // The group that the line names after a colon, else the one of the same name, made with the same number.
 std::uint32_t SysusersEvaluation::group_for_user(const SysusersLine& line, std::uint32_t uid) {
   const std::string named = split_id(line.id).second;
-  if (const auto number = parse_id(named)) return *number;
+  if (const auto number = parse_number<std::uint32_t>(named)) return *number;
   const std::string name = named.empty() ? line.name : named;
   if (files_.group.find(name) == nullptr) {
     const auto pinned = pin(name, true);

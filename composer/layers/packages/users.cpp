@@ -7,6 +7,7 @@
 
 #include "layers/packages/allocation.hpp"
 #include "support/error.hpp"
+#include "support/number.hpp"
 
 namespace compose::layers {
 namespace {
@@ -91,7 +92,7 @@ void renumber(AccountTable& table, const AccountTable& before, const std::map<st
   std::map<std::uint32_t, std::string> owners;
   for (const auto& [name, id] : numbers_of(before)) owners.emplace(id, name);
   for (Fields& line : table.lines) {
-    const auto id = line.size() > 2 ? parse_id(line[2]) : std::nullopt;
+    const auto id = line.size() > 2 ? parse_number<std::uint32_t>(line[2]) : std::nullopt;
     if (!id || before.find(line[0]) != nullptr) continue;
     const auto pin = pins.find(line[0]);
     const bool kept_for_another = std::any_of(
@@ -187,7 +188,9 @@ void require_tmpfiles_owners(const std::string& text, const std::string& package
     words >> type >> target >> mode >> user >> group;
     if (type.empty() || type.starts_with("#")) continue;
     for (std::string* name : {&user, &group}) name->erase(0, name->starts_with(":") ? 1 : 0);
-    const auto stands_for_itself = [](const std::string& name) { return name == "-" || parse_id(name).has_value(); };
+    const auto stands_for_itself = [](const std::string& name) {
+      return name == "-" || parse_number<std::uint32_t>(name).has_value();
+    };
     if (!stands_for_itself(user) && !numbers.users.contains(user))
       refuse_owner(package, fmt::format("{}' in '{}", target, path), "user", user);
     if (!stands_for_itself(group) && !numbers.groups.contains(group))

@@ -1,11 +1,10 @@
 #include "publish/aws/answer.hpp"
 
-#include <charconv>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "support/error.hpp"
+#include "support/number.hpp"
 
 namespace compose::aws {
 
@@ -24,14 +23,6 @@ std::string printable(std::string_view text, std::size_t limit_bytes) {
 void throw_bad_answer(const std::string& operation, const std::string& problem) {
   throw Error(ErrorKind::failed, fmt::format("the answer to {} makes no sense: {}", operation, problem),
               "is something else than the service answering there (--endpoint-url, AWS_ENDPOINT_URL, a proxy)?");
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, problem] = std::from_chars(text.data(), end, number);
-  if (problem != std::errc() || rest != end) return std::nullopt;
-  return number;
 }
 
 JsonObject::JsonObject(const std::string& body, const std::string& operation) : operation_(operation) {
@@ -135,7 +126,7 @@ std::string XmlElement::required_text(const char* name) const {
 std::optional<std::uint64_t> XmlElement::number(const char* name) const {
   const std::string value = text(name);
   if (value.empty()) return std::nullopt;
-  const auto number = parse_number(value);
+  const auto number = parse_number<std::uint64_t>(value);
   if (!number) throw_bad_answer(operation_, fmt::format("<{}> is no number: '{}'", name, printable(value, 40)));
   return number;
 }

@@ -19,9 +19,6 @@ std::string printable(std::string_view text, std::size_t limit_bytes = 1000);
 
 [[noreturn]] void throw_bad_answer(const std::string& operation, const std::string& problem);
 
-// Decimal digits only.
-std::optional<std::uint64_t> parse_number(std::string_view text);
-
 // A JSON object; members that are absent or null count as empty.
 class JsonObject {
  public:

@@ -12,6 +12,7 @@
 #include "publish/aws/answer.hpp"
 #include "support/digest.hpp"
 #include "support/file.hpp"
+#include "support/number.hpp"
 
 namespace compose::aws {
 namespace {
@@ -72,7 +73,7 @@ std::string without_quotes(std::string text) {
 ObjectInfo read_info(const std::string& key, const HttpResponse& response) {
   ObjectInfo info;
   info.key = key;
-  info.size_bytes = parse_number(response.header("content-length").value_or("")).value_or(0);
+  info.size_bytes = parse_number<std::uint64_t>(response.header("content-length").value_or("")).value_or(0);
   info.etag = without_quotes(response.header("etag").value_or(""));
   info.content_type = response.header("content-type").value_or("");
   info.cache_control = response.header("cache-control").value_or("");

@@ -106,6 +106,47 @@ TEST_CASE("an agent without a package, or under a runtime that its package does 
   CHECK(failure([&] { rendered(podman); }).find("agent 'ecs' cannot run under 'podman'") != std::string::npos);
 }
 
+TEST_CASE("an agent that is there as an RPM only needs neither image nor container, and no runtime") {
+  const TemporaryDirectory folder(fs::temp_directory_path(), "profile-");
+  const std::string text =
+      "[agent]\nname = \"x\"\nsummary = \"An agent\"\n"
+      "[package]\ninstall = [\"x\"]\nunit = \"x.service\"\n";
+  const auto load = [&](const std::string& more) {
+    write_file_atomically(folder.path() / "agent.toml", text + more);
+    return load_profile(folder.path());
+  };
+  const auto is_said = [&](const std::string& more, const std::string& expected) {
+    INFO(more);
+    CHECK_THAT(failure([&] { load(more); }), Catch::Contains(expected));
+  };
+  is_said("[[bind]]\nsource = \"/x\"\n", "missing table [container]");
+  is_said("[image]\nname = \"h/x:1\"\n", "missing table [container]");
+
+  const Profile profile = load("");
+  CHECK(runtimes_of(profile, Form::rpm) == std::vector<std::string>{""});
+  Settings settings;
+  settings.form = Form::rpm;
+  settings.runtime = "";
+  CHECK(render(profile, settings).empty());
+  MemoryTree tree;  // not even a runtime
+  tree.unit("x.service", "[Service]\nExecStart=/usr/bin/true\n");
+  CHECK(check_contract({profile, settings}, tree).empty());
+  settings.runtime = "docker";
+  CHECK_THAT(failure([&] { render(profile, settings); }), Catch::Contains("agent 'x' runs under no container runtime"));
+  CHECK_THAT(failure([&] { render(profile, {}); }), Catch::Contains("agent 'x' is there as an RPM only"));
+}
+
+TEST_CASE("as RPM the SSM profile adds exactly this to a tree, and needs no runtime") {
+  const Profile profile = load_profile(kSource / "agent-layer/ssm");
+  Settings settings;
+  settings.form = Form::rpm;
+  settings.runtime = "";
+  const std::string text = as_text(render(profile, settings));
+  const fs::path golden = kSource / "tests/unit/agent/ssm-rpm.golden";
+  if (std::getenv("UPDATE_GOLDEN") != nullptr) write_file_atomically(golden, text);
+  CHECK(text == read_file(golden));
+}
+
 TEST_CASE("an option of the other form is refused with its place, and does not hold") {
   Settings settings = as_rpm();
   const Profile profile = load_profile(kSource / "agent-layer/ecs");
@@ -123,7 +164,7 @@ TEST_CASE("what a form needs of a profile is checked when it is loaded, with fil
       {"\"amazon-ecs-init\"", "\"amazon-ecs-init >= 1\"", "'amazon-ecs-init >= 1' is not the name of an RPM package"},
       {"unit     = \"ecs.service\"\n", "", "missing key 'unit' in [package]"},
       {"\"ecs.service\"", "\"ecs\"", "'ecs' is not a unit's whole name"},
-      {"runtimes = [\"docker\"]\nimage", "image", "'runtimes' must name what the package works with"},
+      {"runtimes = [\"docker\"]\nimage", "image", "unknown name '{{runtime_socket_unit}}'"},
       {"[package]\n", "[package]\narchive = \"x\"\n", "unknown key 'archive' in [package]"},
       {"as       = \"rpm\"", "as       = \"deb\"", "'deb' is not a way to layer an agent"},
       {"as       = \"rpm\"", "", "'/usr/lib/ecs/defaults.env' is written twice"},
