@@ -28,6 +28,7 @@ using std::chrono::milliseconds;
 constexpr const char* control_plane_host = ".100";
 constexpr std::uint16_t control_plane_port = 8080;
 constexpr const char* repository_host = ".101";
+constexpr const char* metadata_host = ".102";  // where its real address is not of the network
 
 std::string network_prefix(const BootTest& test) {
   return test.datasource == Datasource::ec2 ? "169.254.169" : "10.0.2";
@@ -97,6 +98,9 @@ SeedContent seed_content(const BootTest& test) {
   content.cluster = test.cluster;
   content.control_plane_url =
       fmt::format("http://{}{}:{}", network_prefix(test), control_plane_host, control_plane_port);
+  if (test.datasource != Datasource::ec2) {
+    content.metadata_url = fmt::format("http://{}{}", network_prefix(test), metadata_host);
+  }
   content.expects_registration = test.expects_registration;
   content.network_rules = test.network_rules;
   content.runtime = test.runtime;
@@ -145,7 +149,7 @@ Instance instance_of(const BootTest& test) {
   Instance instance;
   instance.address = network_prefix(test) + ".15";
   instance.public_key = public_key;
-  instance.user_data = user_data(seed_content(test), test.user_data);
+  if (test.datasource == Datasource::ec2) instance.user_data = user_data(seed_content(test), test.user_data);
   return instance;
 }
 
@@ -195,12 +199,12 @@ std::vector<fs::path> repositories_of(const Upgrade& upgrade) {
 struct Services {
   Services(const BootTest& test)
       : control_plane(test.log_directory / requests_log_name, seed_content(test).control_plane_url),
+        metadata(instance_of(test), test.log_directory / metadata_log_name),
         ports{free_port(), free_port(), free_port()} {
-    if (test.datasource == Datasource::ec2) metadata.emplace(instance_of(test), test.log_directory / metadata_log_name);
     if (test.upgrade) repositories.emplace(repositories_of(*test.upgrade), test.log_directory / repository_log_name);
   }
   ControlPlane control_plane;
-  std::optional<Metadata> metadata;
+  Metadata metadata;  // an agent asks it for the instance's identity and credentials, wherever user data came from
   std::optional<RepositoryService> repositories;
   OutsidePorts ports;
 };
@@ -209,8 +213,9 @@ void connect_machine(Machine& machine, const BootTest& test, const Services& ser
   const std::string prefix = network_prefix(test);
   machine.network = prefix + ".0/24";
   machine.mac = Instance().mac;
-  machine.forwards = {{prefix + control_plane_host, control_plane_port, services.control_plane.port()}};
-  if (services.metadata) machine.forwards.push_back({metadata_address, 80, services.metadata->port()});
+  const std::string metadata = test.datasource == Datasource::ec2 ? metadata_address : prefix + metadata_host;
+  machine.forwards = {{prefix + control_plane_host, control_plane_port, services.control_plane.port()},
+                      {metadata, 80, services.metadata.port()}};
   if (services.repositories) machine.forwards.push_back({prefix + repository_host, 80, services.repositories->port()});
   if (test.task) machine.entrances.push_back({services.ports.task, test.task->host_port});
   if (!test.network_rules) return;

@@ -90,6 +90,7 @@ std::map<std::string, std::string> instance_values(const Instance& instance) {
       {interface + "vpc-ipv4-cidr-block", subnet},
       {interface + "vpc-ipv4-cidr-blocks", subnet},
       {"meta-data/placement/availability-zone", zone},
+      {"meta-data/placement/availability-zone-id", "use1-az1"},
       {"meta-data/placement/region", region},
       {"meta-data/profile", "default-hvm"},
       {"meta-data/public-keys/0/openssh-key", instance.public_key},

@@ -56,8 +56,10 @@ struct File {
 // The lines that people's own user data adds to the agent's configuration.
 std::string agent_settings(const SeedContent& content) {
   check_printable("cluster", content.cluster);
-  return fmt::format("ECS_CLUSTER={}\nECS_BACKEND_HOST={}\nECS_IMAGE_PULL_BEHAVIOR=prefer-cached\n", content.cluster,
-                     content.control_plane_url);
+  std::string lines = fmt::format("ECS_CLUSTER={}\nECS_BACKEND_HOST={}\nECS_IMAGE_PULL_BEHAVIOR=prefer-cached\n",
+                                  content.cluster, content.control_plane_url);
+  if (!content.metadata_url.empty()) lines += "AWS_EC2_METADATA_SERVICE_ENDPOINT=" + content.metadata_url + "\n";
+  return lines;
 }
 
 std::vector<File> own_files(const SeedContent& content) {

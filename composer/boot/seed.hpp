@@ -16,6 +16,7 @@ namespace compose::boot {
 struct SeedContent {
   std::string cluster;
   std::string control_plane_url;         // as the guest reaches it
+  std::string metadata_url;              // of a metadata service that is not at its real address; empty: it is
   std::vector<std::string> directories;  // paths to describe
   std::vector<std::string> assertions;   // commands that have to succeed
   bool expects_registration = true;

@@ -10,6 +10,7 @@
 #include "support/file.hpp"
 #include "support/host_root.hpp"
 #include "support/memory_tree.hpp"
+#include "support/process.hpp"
 
 namespace compose::agent {
 namespace {
@@ -87,6 +88,38 @@ TEST_CASE("the package's unit is started after user data, without an ordering cy
   add_package(root);
   CHECK(root.verify("ecs-agent-start.service") == "");
   CHECK(fs::read_symlink(root.path("etc/systemd/system/multi-user.target.wants/ecs.service")) == "/dev/null");
+}
+
+TEST_CASE("ecs-init loads the image that the tree brings, and each version of it anew") {
+  const TemporaryDirectory root(fs::temp_directory_path(), "host-");
+  const fs::path cache = root.path() / "var/cache/ecs";
+  const fs::path kept = root.path() / "usr/share/factory/var/cache/ecs";
+  for (const auto& folder : {cache, kept}) fs::create_directories(folder);
+  const auto run_script = [&] {
+    for (const auto& file : rendered()) {
+      if (file.path != "/usr/libexec/ecs-package-image") continue;
+      std::string script = file.content;
+      for (const char* path : {"/var/cache/ecs\n", "/usr/share/factory"})
+        boost::algorithm::replace_first(script, path, root.path().string() + path);
+      return run({"/bin/sh", "-c", script}).exit_code;
+    }
+    return -1;
+  };
+  CHECK(run_script() == 0);  // a package that keeps no image there
+  CHECK_FALSE(fs::exists(fs::symlink_status(cache / "ecs-agent.tar")));
+
+  tests::put(kept / "ecs-agent-v1.tar", "image");
+  CHECK(run_script() == 0);
+  CHECK(fs::read_symlink(cache / "ecs-agent.tar") == kept / "ecs-agent-v1.tar");
+  CHECK(read_file(cache / "state") == "2\n");
+  write_file_atomically(cache / "state", "1");  // ecs-init has loaded it
+  CHECK(run_script() == 0);
+  CHECK(read_file(cache / "state") == "1");
+
+  fs::rename(kept / "ecs-agent-v1.tar", kept / "ecs-agent-v2.tar");
+  CHECK(run_script() == 0);
+  CHECK(fs::read_symlink(cache / "ecs-agent.tar") == kept / "ecs-agent-v2.tar");
+  CHECK(read_file(cache / "state") == "2\n");
 }
 
 TEST_CASE("what the recipe says counts more than the file that the package brings, which keeps its other lines") {

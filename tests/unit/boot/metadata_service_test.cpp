@@ -74,8 +74,8 @@ TEST_CASE("instance metadata is there under every version, folders as lists") {
   }
   CHECK(service.read("/").find("2021-03-23") != std::string::npos);
   CHECK(service.read("/latest") == "dynamic/\nmeta-data/\nuser-data");
-  CHECK(service.read("/latest/meta-data/placement/") == "availability-zone\nregion");
-  CHECK(service.read("/latest/meta-data/placement") == "availability-zone\nregion");
+  CHECK(service.read("/latest/meta-data/placement/") == "availability-zone\navailability-zone-id\nregion");
+  CHECK(service.read("/latest/meta-data/placement") == "availability-zone\navailability-zone-id\nregion");
   CHECK(service.read("/latest/meta-data/public-keys/") == "0=boot-test");
   CHECK(service.read("/latest/meta-data/public-keys/0/") == "openssh-key");
   CHECK(service.read("/latest/meta-data/public-keys/0/openssh-key") == "ssh-ed25519 KEY");

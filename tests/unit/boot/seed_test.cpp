@@ -18,6 +18,7 @@ SeedContent content() {
   SeedContent content;
   content.cluster = "it's blue";
   content.control_plane_url = "http://10.0.2.100:8080";
+  content.metadata_url = "http://10.0.2.102";
   content.directories = {"/etc/ecs", "/var/log/ecs"};
   content.assertions = {"test -e '/etc/ecs'"};
   content.container = "ecs-agent";
@@ -39,6 +40,7 @@ write_files:
     ECS_CLUSTER=it's blue
     ECS_BACKEND_HOST=http://10.0.2.100:8080
     ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
+    AWS_EC2_METADATA_SERVICE_ENDPOINT=http://10.0.2.102
 - path: /etc/atomic-compose-boot-test/settings
   content: |2
     runtime='docker'
@@ -112,7 +114,7 @@ TEST_CASE("as a script the user data leaves the same files, and appends to the a
         "restart ecs.service\ndaemon-reload\nenable --now --no-block atomic-compose-boot-test.service\n");
   CHECK(read_file(root.path() / "etc/ecs/ecs.config") ==
         "ECS_CLUSTER=default\nECS_CLUSTER=it's blue\nECS_BACKEND_HOST=http://10.0.2.100:8080\n"
-        "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached\n");
+        "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached\nAWS_EC2_METADATA_SERVICE_ENDPOINT=http://10.0.2.102\n");
   const fs::path own = root.path() / "etc/atomic-compose-boot-test";
   CHECK(read_file(own / "directories").ends_with("/etc/ecs\n/var/log/ecs\n"));
   CHECK(read_file(own / "settings").starts_with("runtime='docker'\n"));
