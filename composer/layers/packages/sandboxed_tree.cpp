@@ -67,12 +67,17 @@ void apply(const sandbox::Change& change, ostree::Tree& tree) {
   }
 }
 
-std::string describe_failure(const std::string& name, const sandbox::Outcome& outcome) {
-  const std::string how = outcome.stopped.empty() ? fmt::format("failed with exit code {}", outcome.exit_code)
-                                                  : fmt::format("was ended: {}", outcome.stopped);
+std::string last_words(const sandbox::Outcome& outcome) {
   std::string text = outcome.output;
   if (text.size() > shown_bytes) text.replace(0, text.size() - shown_bytes, "…");
   text.erase(text.find_last_not_of('\n') + 1);
+  return text;
+}
+
+std::string describe_failure(const std::string& name, const sandbox::Outcome& outcome) {
+  const std::string how = outcome.stopped.empty() ? fmt::format("failed with exit code {}", outcome.exit_code)
+                                                  : fmt::format("was ended: {}", outcome.stopped);
+  const std::string text = last_words(outcome);
   return fmt::format("{} {}{}{}", name, how, text.empty() ? "" : ":\n", text);
 }
 

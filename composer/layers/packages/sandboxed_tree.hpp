@@ -32,6 +32,9 @@ class SandboxedTree {
 // checkout does not show set-user-ID bits, capabilities and owners, so nothing is said of them. What is new is root's.
 void apply(const sandbox::Change& change, ostree::Tree& tree);
 
+// The end of what it said, without line breaks after it; empty when it said nothing.
+std::string last_words(const sandbox::Outcome& outcome);
+
 // "NAME failed with exit code 1:" and the last lines of what it said.
 std::string describe_failure(const std::string& name, const sandbox::Outcome& outcome);
 

@@ -96,6 +96,9 @@ class Runner {
     const sandbox::Outcome outcome = sandboxed_.run(command, input_.time);
     if (outcome.exit_code != 0 || !outcome.stopped.empty())
       throw Error(ErrorKind::input, "the script " + describe_failure(script.name, outcome), hint_for(script.name));
+    // A script may have failed at something and go on: /var, where nothing is kept, is read-only.
+    if (const std::string words = last_words(outcome); !words.empty())
+      events_.note(fmt::format("{} said: {}", script.name, words));
     look_at_changes(script.name);
   }
 

@@ -47,9 +47,25 @@ std::string describe(const ostree::Tree& tree, const std::string& path, const os
   return line + "\n";
 }
 
+Events* null_events() {
+  static const auto events = make_null_events();
+  return events.get();
+}
+
+// Keeps the notes.
+struct Notes : Events {
+  std::string text;
+  void stage_started(std::string_view /*stage*/, std::string_view /*detail*/) override {}
+  void stage_finished(std::string_view /*stage*/, std::string_view /*outcome*/,
+                      std::chrono::milliseconds /*elapsed*/) override {}
+  void progress(std::string_view /*stage*/, std::uint64_t /*done*/, std::uint64_t /*total*/,
+                std::string_view /*unit*/) override {}
+  void note(std::string_view note) override { text += std::string(note) + "\n"; }
+};
+
 // Runs scripts over a tree with some hard things in it, and says what they changed.
 std::string run(rpm::ScriptPlan plan, const std::set<std::string>& package_paths = {"/usr/lib/agent/state"},
-                sandbox::Limits limits = {}) {
+                sandbox::Limits limits = {}, Events& events = *null_events()) {
   ScratchRepository repository;
   const std::string base = repository.commit([](ostree::Tree& tree) {
     fill_from(tree, programs().path());
@@ -69,7 +85,7 @@ std::string run(rpm::ScriptPlan plan, const std::set<std::string>& package_paths
     ostree::Transaction transaction(repository.get());
     ostree::Tree tree(repository.get(), base);
     ScriptsInput input{base, std::move(plan), package_paths, 1700000000, limits, {}};
-    run_scripts(repository.get(), tree, input, scratch.path(), *make_null_events());
+    run_scripts(repository.get(), tree, input, scratch.path(), events);
     commit = tree.commit({});
     transaction.commit();
   } catch (const Error&) {
@@ -104,6 +120,15 @@ rpm::ScriptPlan plan_of(std::vector<rpm::PlannedScript> after) {
 }
 
 }  // namespace
+
+TEST_CASE("What a script says is passed on, also when it ends well: it may have failed at something and gone on") {
+  Notes notes;
+  rpm::ScriptPlan plan;
+  plan.after = {script("quiet.post", "true"), script("agent.post", "echo x >/var/lib/x; echo left\n")};
+  run(std::move(plan), {}, {}, notes);
+  CHECK_THAT(notes.text,
+             Catch::StartsWith("agent.post said: ") && Contains("/var/lib/x: ") && Catch::EndsWith("left\n"));
+}
 
 TEST_CASE("What scripts make is root's, and what was there keeps owner, mode and attributes") {
   rpm::ScriptPlan plan;
