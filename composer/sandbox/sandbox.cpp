@@ -113,7 +113,7 @@ struct Sandbox::State {
     const pid_t pid = launch(start);
     owners.forget();
     for (Fd* fd : {&output.write, &status.write, &block.read}) *fd = Fd();
-    return supervise({pid, std::move(output.read), std::move(status.read), std::move(block.write)}, limits);
+    return supervise({pid, std::move(output.read), std::move(status.read), std::move(block.write), folder}, limits);
   }
 
   std::vector<Change> changes() {

@@ -38,14 +38,15 @@ struct Outcome {
   int exit_code = 0;
   std::string output;  // both streams, the last 64 KiB
   bool timed_out = false;
-  std::string stopped;  // which limit ended it ("longer than 300 s", "more than 512 processes at once"), or empty
+  std::string stopped;  // which limit ended it ("longer than 300 s", "more than 512 processes at once"…), or empty
 };
 
 struct Limits {
-  std::chrono::seconds time{300};            // of one command
-  unsigned processes = 512;                  // and threads, at once
-  std::uint64_t file_bytes = 4ULL << 30U;    // of one file
-  std::uint64_t memory_bytes = 1ULL << 30U;  // of what is written to each of /tmp, /run and /var/tmp
+  std::chrono::seconds time{300};             // of one command
+  unsigned processes = 512;                   // and threads, at once
+  std::uint64_t file_bytes = 4ULL << 30U;     // of one file
+  std::uint64_t written_bytes = 8ULL << 30U;  // by one command, as the free space of the file system shows it
+  std::uint64_t memory_bytes = 1ULL << 30U;   // of what is written to each of /tmp, /run and /var/tmp
 };
 
 // One thing that differs from the folder below. Paths are the tree's, absolute ("/usr/etc/passwd").

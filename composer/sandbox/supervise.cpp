@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,13 @@ constexpr int tick_ms = 20;           // a fork bomb makes some hundred processe
 constexpr int end_of_all_ms = 30000;  // for the kernel to take down what was killed
 
 Fd open_pid(pid_t pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U))); }
+
+// Whatever is written shows here at once, in deleted files and in folders that we may not read, too.
+std::uint64_t free_bytes(const fs::path& folder) {
+  struct statvfs info {};
+  if (::statvfs(folder.c_str(), &info) != 0) throw_errno("looking at the free space of", folder.string(), errno);
+  return std::uint64_t{info.f_bfree} * info.f_frsize;
+}
 
 // The number after "KEY": in bubblewrap's documents, which are flat.
 std::optional<int> number_of(const std::string& json, const std::string& key) {
@@ -56,6 +64,7 @@ class Supervisor {
   Outcome run() {
     while (!wait_for_news()) {
       if (Clock::now() >= deadline_) stop_for_time();
+      if (too_much()) stop(fmt::format("more than {} MiB written", limits_.written_bytes >> 20U));
       if (too_many()) stop(fmt::format("more than {} processes at once", limits_.processes));
     }
     wait_for_end_of_all();
@@ -105,6 +114,12 @@ class Supervisor {
     init_ = open_pid(*pid);
     (void)!::write(running_.release.get(), "r", 1);
     running_.release = Fd();
+  }
+
+  // What others take meanwhile looks like the program's own, what others give back like nothing: the limit is far above
+  // what packages need.
+  bool too_much() const {
+    return outcome_.stopped.empty() && free_bytes(running_.folder) + limits_.written_bytes < free_at_start_;
   }
 
   bool too_many() {
@@ -160,6 +175,7 @@ class Supervisor {
   Fd monitor_;
   Fd init_;
   pid_t init_pid_ = 0;
+  std::uint64_t free_at_start_ = free_bytes(running_.folder);
   std::size_t calm_;  // threads of the machine when it had the fewest
   Clock::time_point deadline_ = Clock::now() + limits_.time;
   Outcome outcome_;

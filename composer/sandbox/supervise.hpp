@@ -9,14 +9,16 @@
 
 #include "sandbox/sandbox.hpp"
 #include "support/handle.hpp"
+#include "support/path.hpp"
 
 namespace compose::sandbox {
 
 struct Supervised {
-  pid_t pid = 0;  // bubblewrap itself, a child of ours
-  Fd output;      // what the programs print
-  Fd status;      // bubblewrap's --json-status-fd
-  Fd release;     // its --block-fd: the program starts when a byte is written there
+  pid_t pid = 0;    // bubblewrap itself, a child of ours
+  Fd output;        // what the programs print
+  Fd status;        // bubblewrap's --json-status-fd
+  Fd release;       // its --block-fd: the program starts when a byte is written there
+  fs::path folder;  // on the file system that takes what the programs write
 };
 
 // Returns when every process of the sandbox is gone. Throws Error(failed) when bubblewrap could not make the sandbox.

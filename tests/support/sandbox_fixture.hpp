@@ -16,6 +16,7 @@ struct SandboxRun {
   std::string isolation = "auto";  // or "overlay", "copy"
   int seconds = 20;
   int processes = 200;
+  int written_mib = 4096;
 };
 
 // Runs the scripts over a copy of `tree` that belongs to the user, in a process of its own; what it prints, stderr too.
@@ -46,8 +47,9 @@ inline std::string run_sandboxed(const fs::path& tree, bool as_nobody, const std
     for (const char* word : {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"})
       arguments.emplace_back(word);
   }
-  for (const std::string& word : {driver.string(), copy.string(), scratch.string(), how.isolation,
-                                  std::to_string(how.seconds), std::to_string(how.processes)})
+  for (const std::string& word :
+       {driver.string(), copy.string(), scratch.string(), how.isolation, std::to_string(how.seconds),
+        std::to_string(how.processes), std::to_string(how.written_mib)})
     arguments.push_back(word);
   arguments.insert(arguments.end(), scripts.begin(), scripts.end());
   const ProcessResult result = run(arguments);

@@ -1,6 +1,6 @@
-// sandbox-run TREE SCRATCH auto|overlay|copy SECONDS PROCESSES SCRIPT…: runs each script with the tree's bash in a
-// sandbox over TREE, and prints how each ended and what is different then. A program of its own so that it can run as
-// another user.
+// sandbox-run TREE SCRATCH auto|overlay|copy SECONDS PROCESSES WRITTEN-MIB SCRIPT…: runs each script with the tree's
+// bash in a sandbox over TREE, and prints how each ended and what is different then. A program of its own so that it
+// can run as another user.
 
 #include <cstdio>
 #include <string>
@@ -48,6 +48,7 @@ int run(int argc, char** argv) {
   Limits limits;
   limits.time = std::chrono::seconds(std::stoi(argv[4]));
   limits.processes = static_cast<unsigned>(std::stoi(argv[5]));
+  limits.written_bytes = std::stoull(argv[6]) << 20U;
   Capabilities can = preflight(argv[2]);
   if (how == "copy") can.isolation = Isolation::copy;
   if (how == "overlay" && can.isolation != Isolation::overlay) {
@@ -55,9 +56,9 @@ int run(int argc, char** argv) {
     return 77;
   }
   Sandbox sandbox(argv[1], argv[2], limits, can);
-  for (int index = 6; index < argc; ++index) {
+  for (int index = 7; index < argc; ++index) {
     Command command;
-    command.name = fmt::format("script {}", index - 5);
+    command.name = fmt::format("script {}", index - 6);
     command.arguments = {"/usr/bin/bash"};
     command.script = argv[index];
     command.script_arguments = {"1"};

@@ -29,7 +29,7 @@ TEST_CASE("Where overlayfs refuses the folder, the tree is copied") {
       "cd \"$0\" && mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w m && mkdir m/s && ";
   const auto run_in = [&](const std::string& isolation) {
     return run({"unshare", "--mount", "sh", "-c", mount + "exec \"$@\"", folder.path().string(), driver,
-                tree.path().string(), (folder.path() / "m/s").string(), isolation, "10", "100",
+                tree.path().string(), (folder.path() / "m/s").string(), isolation, "10", "100", "64",
                 "echo x >/usr/share/x"});
   };
   const auto forced = run_in("overlay");
@@ -54,7 +54,7 @@ TEST_CASE("Without user namespaces the error says what to change") {
            "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "
            "\"$@\"",
            "sh", (folder.path() / "sandbox-run").string(), tree.path().string(), (folder.path() / "s").string(), "auto",
-           "5", "100", "true"});
+           "5", "100", "64", "true"});
   CHECK(result.exit_code == 1);
   CHECK_THAT(result.err, Contains("error: a sandbox cannot be started: making namespaces: No space left on device"));
   CHECK_THAT(result.err, Contains("hint: unprivileged user namespaces are off or used up"));

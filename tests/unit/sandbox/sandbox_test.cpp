@@ -159,6 +159,21 @@ TEST_CASE("A script that does not end is ended") {
   }
 }
 
+TEST_CASE("A script that fills the disk is ended, whatever it does with its files") {
+  for (const bool as_nobody : users()) {
+    SandboxRun how;
+    how.written_mib = 64;
+    CHECK_THAT(run_sandboxed(
+                   tree().path(), as_nobody,
+                   {"for i in {1..1000}; do dd if=/dev/zero of=/usr/share/$i bs=1M count=16; done 2>/dev/null"}, how),
+               Catch::StartsWith("exit 137, stopped: more than 64 MiB written\n"));
+    CHECK_THAT(
+        run_sandboxed(tree().path(), as_nobody,
+                      {"exec 3>/usr/share/x; rm /usr/share/x; dd if=/dev/zero bs=1M count=20000 2>/dev/null >&3"}, how),
+        Catch::StartsWith("exit 137, stopped: more than 64 MiB written\n"));
+  }
+}
+
 TEST_CASE("What a script leaves running ends with it, and its kill of everything reaches only its own") {
   SandboxRun how;
   how.seconds = 15;
@@ -275,7 +290,7 @@ TEST_CASE("What a killed run leaves can be removed") {
     }
     for (const char* word : {"sandbox-run", "tree", "scratch"}) arguments.push_back((folder.path() / word).string());
     for (const char* word :
-         {"auto", "100", "100", "mkdir /usr/share/m; chmod 0 /usr/share/m; echo >/usr/share/mark; sleep 1000"})
+         {"auto", "100", "100", "64", "mkdir /usr/share/m; chmod 0 /usr/share/m; echo >/usr/share/mark; sleep 1000"})
       arguments.emplace_back(word);
     Child child(arguments);
     for (int i = 0; i < 500 && !fs::exists(folder.path() / "scratch/upper/usr/share/mark"); ++i) ::usleep(20000);
