@@ -4,8 +4,8 @@
 #include <boost/algorithm/string/join.hpp>
 
 #include "agent/systemd.hpp"
+#include "layers/known_users.hpp"
 #include "layers/tree_reader.hpp"
-#include "layers/users.hpp"
 #include "support/error.hpp"
 
 namespace compose::layers {

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 #include <boost/filesystem/operations.hpp>
 
-#include "layers/users.hpp"
+#include "layers/known_users.hpp"
 #include "ostree/transaction.hpp"
 #include "recipe/document.hpp"
 #include "support/digest.hpp"

@@ -1,4 +1,4 @@
-#include "layers/users.hpp"
+#include "layers/known_users.hpp"
 
 #include <vector>
 
