@@ -38,9 +38,10 @@ std::vector<std::string> common_arguments() {
 
 // QEMU joins the guest's connections to a command's standard streams (its own connections to a host and port are one
 // for all of the guest's). bash alone can connect to a port without a program that may not be installed. Our end
-// closes first or on its time limit, which ends all of it; the guest may close its half earlier.
+// closes first or on its time limit, which ends all of it; the guest may close its half earlier. What bash says of a
+// port that nobody listens on would be an answer, for the guest.
 std::string relay_command(std::uint16_t port) {
-  return fmt::format("bash -c 'exec 3<>/dev/tcp/127.0.0.1/{} 4<&0; cat <&4 >&3 & cat <&3; kill $!'", port);
+  return fmt::format("bash -c 'exec 2>/dev/null 3<>/dev/tcp/127.0.0.1/{} 4<&0; cat <&4 >&3 & cat <&3; kill $!'", port);
 }
 
 // restrict=on: no packet leaves QEMU, forwards and entrances apart.

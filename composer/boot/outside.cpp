@@ -28,6 +28,12 @@ std::string text_of(const nlohmann::json& object, const char* name) {
   return object.is_object() && object.contains(name) && object[name].is_string() ? object[name].get<std::string>() : "";
 }
 
+bool was_probed(const std::vector<SeenRequest>& requests, unsigned boot) {
+  const std::string path = fmt::format("/probe/{}", boot);
+  return std::any_of(requests.begin(), requests.end(),
+                     [&](const SeenRequest& seen) { return seen.request.path == path; });
+}
+
 }  // namespace
 
 void Outside::begin(unsigned boot) {
@@ -62,7 +68,7 @@ Outside::Step Outside::next(const std::vector<SeenRequest>& requests) {
       return try_ports();
     case Step::restart:
     case Step::down:
-      return restart();
+      return restart(requests);
     case Step::reconnection:
       return find_connection(requests, *findings_.restarted) ? Step::done : step_;
     case Step::done:
@@ -89,9 +95,11 @@ Outside::Step Outside::try_ports() {
   return Step::restart;
 }
 
-Outside::Step Outside::restart() {
+Outside::Step Outside::restart(const std::vector<SeenRequest>& requests) {
   if (!test_.restart_control_plane || boot_ != 1) return Step::done;
   if (step_ == Step::restart) {
+    // An ordinary container looks for the control plane once: not in the time without it.
+    if (!test_.image.empty() && !was_probed(requests, boot_)) return step_;
     control_plane_.stop();
     stopped_ = steady_clock::now();
     return Step::down;

@@ -49,7 +49,7 @@ class Outside {
   Step next(const std::vector<SeenRequest>& requests);
   Step run_task(const std::vector<SeenRequest>& requests);
   Step try_ports();
-  Step restart();
+  Step restart(const std::vector<SeenRequest>& requests);
 
   const BootTest& test_;
   ControlPlane& control_plane_;

@@ -18,8 +18,8 @@ inline nlohmann::json boot_recipe(const std::string& name, const fs::path& file,
                                    "--timeout", "900"};
   command.insert(command.end(), options.begin(), options.end());
   const ProcessResult result = run(command);
-  UNSCOPED_INFO(result.err);
-  UNSCOPED_INFO(result.out);
+  INFO(result.err);
+  INFO(result.out);
   const nlohmann::json report = nlohmann::json::parse(result.out, nullptr, false);
   REQUIRE(report.is_object());
   CHECK(result.exit_code == 0);

@@ -54,7 +54,17 @@ TEST_CASE("a guest's network leads to its forwards and nowhere else") {
   const auto netdev = std::find(arguments.begin(), arguments.end(), "-netdev") + 1;
   CHECK(*netdev ==
         "user,id=net0,net=10.0.2.0/24,restrict=on,ipv6=off,guestfwd=tcp:10.0.2.100:8080-cmd:"
-        "bash -c 'exec 3<>/dev/tcp/127.0.0.1/41234 4<&0; cat <&4 >&3 & cat <&3; kill $!'");
+        "bash -c 'exec 2>/dev/null 3<>/dev/tcp/127.0.0.1/41234 4<&0; cat <&4 >&3 & cat <&3; kill $!'");
+}
+
+TEST_CASE("where nobody listens a forward says nothing: the guest would take it for an answer") {
+  Machine machine = example();
+  machine.forwards.front().host_port = free_port();
+  const auto arguments = qemu_arguments(machine);
+  const std::string netdev = *(std::find(arguments.begin(), arguments.end(), "-netdev") + 1);
+  const auto result = run({"sh", "-c", netdev.substr(netdev.find("-cmd:") + 5)});
+  CHECK(result.exit_code != 0);
+  CHECK(result.out + result.err == "");
 }
 
 TEST_CASE("an entrance leads from this machine's own address to the guest, and is told when it was taken") {

@@ -8,6 +8,7 @@
 #include "boot/http_service.hpp"
 #include "boot/machine.hpp"
 #include "support/file.hpp"
+#include "support/process.hpp"
 #include "support/websocket_client.hpp"
 
 using namespace compose;
@@ -98,9 +99,16 @@ TEST_CASE("the agent's ports are tried from outside after the registration") {
 TEST_CASE("the control plane goes away and comes back in the first boot, and the agent is awaited") {
   Play play;
   play.test.restart_control_plane = true;
+  play.test.image = "agent:latest";
   Outside outside(play.test, play.control_plane, play.ports);
   outside.begin(1);
   CHECK(play.call("RegisterContainerInstance", "{}") == "stay");
+  outside.advance(play.control_plane.requests());
+  CHECK(test::WebSocketClient(play.control_plane.port(), "/acs/ws").receive() !=
+        "");  // the container has not called yet
+  run_checked({"bash", "-c",
+               "exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(play.control_plane.port()) +
+                   "; printf 'GET /probe/1 HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"});
   outside.advance(play.control_plane.requests());
   CHECK_THROWS(test::WebSocketClient(play.control_plane.port(), "/acs/ws"));
   for (int i = 0; i < 600 && !outside.findings().restarted; ++i) {
