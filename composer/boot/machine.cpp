@@ -41,7 +41,8 @@ std::vector<std::string> common_arguments() {
 // closes first or on its time limit, which ends all of it; the guest may close its half earlier. What bash says of a
 // port that nobody listens on would be an answer, for the guest.
 std::string relay_command(std::uint16_t port) {
-  return fmt::format("bash -c 'exec 2>/dev/null 3<>/dev/tcp/127.0.0.1/{} 4<&0; cat <&4 >&3 & cat <&3; kill $!'", port);
+  return fmt::format(
+      "bash -c 'exec 2>/dev/null; exec 3<>/dev/tcp/127.0.0.1/{} 4<&0 || exit; cat <&4 >&3 & cat <&3; kill $!'", port);
 }
 
 // restrict=on: no packet leaves QEMU, forwards and entrances apart.

@@ -54,7 +54,7 @@ TEST_CASE("a guest's network leads to its forwards and nowhere else") {
   const auto netdev = std::find(arguments.begin(), arguments.end(), "-netdev") + 1;
   CHECK(*netdev ==
         "user,id=net0,net=10.0.2.0/24,restrict=on,ipv6=off,guestfwd=tcp:10.0.2.100:8080-cmd:"
-        "bash -c 'exec 2>/dev/null 3<>/dev/tcp/127.0.0.1/41234 4<&0; cat <&4 >&3 & cat <&3; kill $!'");
+        "bash -c 'exec 2>/dev/null; exec 3<>/dev/tcp/127.0.0.1/41234 4<&0 || exit; cat <&4 >&3 & cat <&3; kill $!'");
 }
 
 TEST_CASE("where nobody listens a forward says nothing: the guest would take it for an answer") {
