@@ -137,7 +137,7 @@ TEST_CASE("A script sees nothing of this machine: no environment, no files, no n
       "0\n1\n2\n3\n");
 }
 
-TEST_CASE("A fork bomb is ended, with all that it made") {
+TEST_CASE("A fork bomb is ended, with all that it made", "[alone]") {
   for (const bool as_nobody : users()) {
     // What the shell says of forks that were refused meanwhile may follow.
     CHECK_THAT(run_sandboxed(tree().path(), as_nobody, {":(){ :|:& };:\nsleep 1000"}),
