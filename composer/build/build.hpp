@@ -20,7 +20,8 @@ struct Options {
 struct DiskReport {
   std::string format;
   fs::path path;
-  std::string sha256;
+  std::string digest_name;  // "fsverity" of raw disks, "sha256" of others
+  std::string digest;
   std::uint64_t size_bytes = 0;
   bool reused = false;  // the file was there, and is what would have been written
 };

@@ -1,14 +1,11 @@
 #include "build/disks.hpp"
 
-#include <functional>
-
-#include <sys/stat.h>
-
 #include <fmt/format.h>
 #include <boost/algorithm/string/join.hpp>
 #include <boost/filesystem/operations.hpp>
 #include <nlohmann/json.hpp>
 
+#include "build/kept_image.hpp"
 #include "disk/disk.hpp"
 #include "ostree/content.hpp"
 #include "support/digest.hpp"
@@ -17,13 +14,6 @@
 
 namespace compose::build {
 namespace {
-
-// Size and time of change of a file: enough to see that nobody touched it since.
-std::optional<std::string> fingerprint(const fs::path& file) {
-  struct stat info {};
-  if (::stat(file.c_str(), &info) != 0) return std::nullopt;
-  return fmt::format("{} {}.{:09}", info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
-}
 
 // What the disk's bytes depend on.
 std::string identity(const recipe::Recipe& recipe, const std::vector<LayerReport>& chain) {
@@ -45,18 +35,18 @@ class Record {
     if (!json_.is_object() || json_.value("identity", "") != identity_) json_ = {};
   }
 
-  std::optional<std::string> sha256_of(const fs::path& disk) const {
+  std::optional<std::string> digest_of(const fs::path& disk) const {
     const std::string& name = disk.string();
     if (!json_.is_object() || !json_.contains("disks") || !json_["disks"].contains(name)) return std::nullopt;
     const auto& entry = json_["disks"][name];
     if (fingerprint(disk) != entry.value("fingerprint", "")) return std::nullopt;
-    return entry.value("sha256", "");
+    return entry.value("digest", "");
   }
 
   void remember(const DiskReport& disk) {
     json_["identity"] = identity_;
     json_["disks"][disk.path.string()] = {{"fingerprint", fingerprint(disk.path).value_or("")},
-                                          {"sha256", disk.sha256}};
+                                          {"digest", disk.digest}};
     write_file_atomically(file_, json_.dump(2) + "\n");
   }
 
@@ -66,8 +56,8 @@ class Record {
   nlohmann::json json_;
 };
 
-void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& layers, layers::Context& context,
-               const fs::path& target, disk::ImageHash& hash) {
+std::string write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& layers, Workspace& workspace,
+                      layers::Context& context, const fs::path& target) {
   Stage stage(context.events, "disk", target.filename().string());
   std::vector<std::string> commits;
   commits.reserve(layers.size());
@@ -81,20 +71,33 @@ void write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& lay
   spec.kargs = recipe.disk.kargs;
   spec.size_bytes = recipe.disk.size_bytes;
   spec.label = context.labels.load(context.repository, layers.back().commit, context.scratch);
-  const disk::DiskResult result = disk::write_raw_disk(spec, chain, target, context.events, &hash);
+  const KeptImage kept(workspace.disks(), recipe.name);
+  auto start = kept.start(target);
+  kept.spare(target);
+  const disk::DiskResult result = disk::write_raw_disk(spec, chain, target, context.events, start ? &*start : nullptr);
+  kept.remember(target, result.state);
   stage.finish(fmt::format("{} MiB, {} MiB used", result.size_bytes >> 20U, result.used_bytes >> 20U));
+  return result.state.blocks.fsverity();
 }
 
-DiskReport describe(const std::string& format, const fs::path& path, const std::optional<std::string>& known,
-                    const std::function<std::string()>& make_sha256, Events& events) {
-  DiskReport report{format, path, {}, static_cast<std::uint64_t>(fs::file_size(path)), known.has_value()};
-  if (known) {
-    report.sha256 = *known;
-  } else {
-    Stage stage(events, "hash", path.filename().string());
-    report.sha256 = make_sha256();
-    stage.finish(report.sha256);
+DiskReport make_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& chain, Workspace& workspace,
+                    layers::Context& context, const fs::path& target, const std::optional<std::string>& known) {
+  DiskReport report{"raw", target, "fsverity", known.value_or(""), 0, known.has_value()};
+  if (!known) report.digest = write_raw(recipe, chain, workspace, context, target);
+  report.size_bytes = fs::file_size(target);
+  return report;
+}
+
+DiskReport convert_raw(const fs::path& raw, const std::string& format, const fs::path& target,
+                       const std::optional<std::string>& known, Events& events) {
+  DiskReport report{format, target, "sha256", known.value_or(""), 0, known.has_value()};
+  if (!known) {
+    disk::convert_disk(raw, format, target, events);
+    Stage stage(events, "hash", target.filename().string());
+    report.digest = sha256_of_file(target);
+    stage.finish(report.digest);
   }
+  report.size_bytes = fs::file_size(target);
   return report;
 }
 
@@ -102,27 +105,17 @@ DiskReport describe(const std::string& format, const fs::path& path, const std::
 
 std::vector<DiskReport> make_disks(const recipe::Recipe& recipe, const std::vector<LayerReport>& chain,
                                    Workspace& workspace, const Options& options, layers::Context& context) {
-  Events& events = context.events;
   boost::system::error_code error;
   fs::create_directories(options.out, error);
   if (error) throw_errno("making the output folder", options.out.string(), error.value());
   Record record(workspace.disks() / (recipe.name + ".json"), identity(recipe, chain));
   const fs::path raw = disk_path(recipe, options, "raw");
-  const auto raw_sha256 = record.sha256_of(raw);
-  disk::ImageHash raw_hash;  // goes on beside the conversions
-  if (!raw_sha256) write_raw(recipe, chain, context, raw, raw_hash);
-
-  std::vector<DiskReport> reports(1);
+  std::vector<DiskReport> reports{make_raw(recipe, chain, workspace, context, raw, record.digest_of(raw))};
   for (const auto& format : recipe.disk.formats) {
     if (format == "raw") continue;
     const fs::path target = disk_path(recipe, options, format);
-    const auto known = record.sha256_of(target);
-    if (!known) disk::convert_disk(raw, format, target, events);
-    const auto hash = [&] { return sha256_of_file(target); };
-    reports.push_back(describe(format, target, known, hash, events));
+    reports.push_back(convert_raw(raw, format, target, record.digest_of(target), context.events));
   }
-  const auto rest_of_hash = [&] { return raw_hash.sha256(); };
-  reports.front() = describe("raw", raw, raw_sha256, rest_of_hash, events);
   for (const auto& report : reports) record.remember(report);
   return reports;
 }

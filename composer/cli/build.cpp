@@ -25,7 +25,7 @@ nlohmann::json to_json(const build::BuildReport& report) {
   for (const auto& disk : report.disks) {
     disks.push_back({{"format", disk.format},
                      {"path", disk.path.string()},
-                     {"sha256", disk.sha256},
+                     {disk.digest_name, disk.digest},
                      {"size_bytes", disk.size_bytes},
                      {"reused", disk.reused}});
   }
@@ -38,7 +38,7 @@ void print_text(const build::BuildReport& report) {
   fmt::print("{} {}\n  ref     {}\n  commit  {}\n  key     {}\n", report.name, report.version, report.ref,
              report.commit, report.public_key);
   for (const auto& disk : report.disks)
-    fmt::print("  {:<7} {}\n          sha256 {}\n", disk.format, disk.path.string(), disk.sha256);
+    fmt::print("  {:<7} {}\n          {} {}\n", disk.format, disk.path.string(), disk.digest_name, disk.digest);
 }
 
 int build_recipe(const BuildOptions& options, const Common& common) {

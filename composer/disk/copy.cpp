@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 #include <span>
 
 #include <fcntl.h>
@@ -126,91 +125,136 @@ void copy_into(const fs::path& file, int image_fd, std::uint64_t offset_bytes) {
   }
 }
 
-ContentCopier::ContentCopier(const ChainContent& chain, int image_fd) : chain_(chain), image_fd_(image_fd) {}
+namespace {
+
+// Of [begin, end), which holds no content.
+void put_gap(const Fd& around, const fs::path& name, std::uint64_t begin, std::uint64_t end, BlockWriter& image) {
+  std::string buffer(buffer_bytes, '\0');
+  while (begin < end) {
+    const off_t found = ::lseek(around.get(), static_cast<off_t>(begin), SEEK_DATA);
+    if (found < 0 && errno != ENXIO) throw_errno("reading", name.string(), errno);
+    const std::uint64_t data = found < 0 ? end : static_cast<std::uint64_t>(found) / block_bytes * block_bytes;
+    if (data > begin) image.clear(begin, std::min(data, end));
+    if (data >= end) return;
+    begin = std::max(begin, data);
+    const off_t hole = ::lseek(around.get(), found, SEEK_HOLE);
+    if (hole < 0) throw_errno("reading", name.string(), errno);
+    const std::uint64_t data_end = std::min(blocks_of(static_cast<std::uint64_t>(hole)) * block_bytes, end);
+    while (begin < data_end) {
+      const std::span<char> piece(buffer.data(), std::min(data_end - begin, buffer_bytes));
+      read_at(around.get(), piece, begin, name);
+      image.put(begin, piece);
+      begin += piece.size();
+    }
+  }
+}
+
+Sha256Bytes content_of(const Node& node) {
+  if (node.object == nullptr) return Sha256().update(node.data).finish();
+  return parse_sha256(node.object->checksum).value();
+}
+
+}  // namespace
+
+void put_around(const std::vector<ContentPiece>& content, const fs::path& around, BlockWriter& image) {
+  const Fd fd = open_file(around, O_RDONLY);
+  std::uint64_t begin = 0;
+  for (const ContentPiece& piece : content) {
+    put_gap(fd, around, begin, piece.disk_offset, image);
+    begin = piece.disk_offset + blocks_of(piece.bytes) * block_bytes;
+  }
+  put_gap(fd, around, begin, fs::file_size(around), image);
+}
 
 void ContentCopier::add(const Model& model, const Layout& layout, std::uint64_t offset_bytes) {
   for (NodeId id = 0; id < model.nodes.size(); ++id) {
     const Node& node = model.nodes[id];
-    if (!node.present || node.is_directory()) continue;
+    if (!node.present || node.is_directory() || layout.placements[id].extents.empty()) continue;
+    const Sha256Bytes content = content_of(node);
     for (const auto& extent : layout.placements[id].extents) {
       const std::uint64_t start = extent.logical * block_bytes;
       const std::uint64_t end = std::min(start + extent.count * block_bytes, node.size_bytes);
       for (std::uint64_t at = start; at < end; at += buffer_bytes) {
-        const std::uint64_t bytes = std::min(end - at, buffer_bytes);
-        pieces_.push_back({&node, at, offset_bytes + extent.physical * block_bytes + (at - start),
-                           static_cast<std::uint32_t>(bytes)});
-        total_bytes_ += bytes;
+        const std::uint64_t place = offset_bytes + extent.physical * block_bytes + (at - start);
+        pieces_.push_back({&node, {place, at, std::min(end - at, buffer_bytes), content}});
       }
     }
   }
 }
 
-void ContentCopier::plan_batches() {
+std::vector<ContentPiece> ContentCopier::plan() {
   std::sort(pieces_.begin(), pieces_.end(),
-            [](const Piece& a, const Piece& b) { return a.disk_offset < b.disk_offset; });
-  batches_.clear();
+            [](const Piece& a, const Piece& b) { return a.place.disk_offset < b.place.disk_offset; });
+  std::vector<ContentPiece> places;
+  places.reserve(pieces_.size());
+  for (const Piece& piece : pieces_) places.push_back(piece.place);
+  return places;
+}
+
+void ContentCopier::leave_out(const std::vector<ContentPiece>& there) {
+  auto known = there.begin();
+  std::erase_if(pieces_, [&](const Piece& piece) {
+    while (known != there.end() && known->disk_offset < piece.place.disk_offset) ++known;
+    return known != there.end() && *known == piece.place;
+  });
+}
+
+std::vector<ContentCopier::Batch> ContentCopier::make_batches() const {
+  std::vector<Batch> batches;
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
-    const auto& piece = pieces_[i];
+    const ContentPiece& place = pieces_[i].place;
     bool joins = false;
-    if (!batches_.empty()) {
-      const auto& first = pieces_[batches_.back().first];
-      const auto& previous = pieces_[i - 1];
-      const bool adjacent = previous.disk_offset + blocks_of(previous.bytes) * block_bytes == piece.disk_offset;
-      joins = adjacent && piece.disk_offset + piece.bytes - first.disk_offset <= buffer_bytes;
+    if (!batches.empty()) {
+      const ContentPiece& first = pieces_[batches.back().first].place;
+      const ContentPiece& previous = pieces_[i - 1].place;
+      const bool adjacent = previous.disk_offset + blocks_of(previous.bytes) * block_bytes == place.disk_offset;
+      joins = adjacent && place.disk_offset + place.bytes - first.disk_offset <= buffer_bytes;
     }
     if (joins) {
-      batches_.back().last = i + 1;
+      batches.back().last = i + 1;
     } else {
-      batches_.push_back({i, i + 1});
+      batches.push_back({i, i + 1});
     }
   }
+  return batches;
 }
 
 void ContentCopier::read_piece(const Piece& piece, char* to) const {
   const Node& node = *piece.node;
   if (node.object == nullptr) {
-    std::memcpy(to, node.data.data() + piece.file_offset, piece.bytes);
+    std::memcpy(to, node.data.data() + piece.place.file_offset, piece.place.bytes);
     return;
   }
   const fs::path path = chain_.path_of(*node.object);
   const Fd fd = open_file(path, O_RDONLY | O_NOFOLLOW);
-  if (read_at(fd.get(), {to, piece.bytes}, piece.file_offset, path) != piece.bytes) {
+  if (read_at(fd.get(), {to, piece.place.bytes}, piece.place.file_offset, path) != piece.place.bytes) {
     throw Error(ErrorKind::failed, fmt::format("reading '{}': it became shorter while it was read", path.string()));
   }
 }
 
 void ContentCopier::copy(const Batch& batch, std::string& buffer) {
-  const std::uint64_t start = pieces_[batch.first].disk_offset;
-  std::uint64_t end = start;
+  const std::uint64_t start = pieces_[batch.first].place.disk_offset;
+  std::uint64_t size = 0;
   for (std::size_t i = batch.first; i < batch.last; ++i) {
-    const auto& piece = pieces_[i];
-    if (piece.disk_offset > end) std::memset(buffer.data() + (end - start), 0, piece.disk_offset - end);
-    read_piece(piece, buffer.data() + (piece.disk_offset - start));
-    end = piece.disk_offset + piece.bytes;
-    done_bytes_ += piece.bytes;
+    const ContentPiece& place = pieces_[i].place;
+    const std::uint64_t at = place.disk_offset - start;
+    read_piece(pieces_[i], buffer.data() + at);
+    size = at + blocks_of(place.bytes) * block_bytes;
+    std::memset(buffer.data() + at + place.bytes, 0, size - at - place.bytes);
+    done_bytes_ += place.bytes;
   }
-  write_all_at(image_fd_, {buffer.data(), end - start}, start, "disk image");
-  // The disk starts to write at once: there is less to wait for at the end.
-  ::sync_file_range(image_fd_, static_cast<off_t>(start), static_cast<off_t>(end - start), SYNC_FILE_RANGE_WRITE);
+  image_.put(start, {buffer.data(), size});
 }
 
-// Batches are taken in the order of the disk, and may be done in another.
-std::uint64_t ContentCopier::settled_after(std::size_t batch) {
-  batches_[batch].done = true;
-  while (first_open_batch_ < batches_.size() && batches_[first_open_batch_].done) ++first_open_batch_;
-  if (first_open_batch_ == batches_.size()) return UINT64_MAX;
-  return pieces_[batches_[first_open_batch_].first].disk_offset;
-}
-
-void ContentCopier::run(unsigned threads, const std::function<void(std::uint64_t end_bytes)>& on_settled) {
-  plan_batches();
-  if (batches_.empty()) on_settled(UINT64_MAX);
-  std::mutex mutex;
-  for_each_in_parallel(batches_.size(), threads, [&](std::size_t i) {
+void ContentCopier::run(unsigned threads, const std::vector<ContentPiece>& there) {
+  leave_out(there);
+  std::uint64_t total = 0;
+  for (const Piece& piece : pieces_) total += piece.place.bytes;
+  total_bytes_ = total;
+  const std::vector<Batch> batches = make_batches();
+  for_each_in_parallel(batches.size(), threads, [&](std::size_t i) {
     thread_local std::string buffer(buffer_bytes, '\0');
-    copy(batches_[i], buffer);
-    const std::lock_guard guard(mutex);
-    on_settled(settled_after(i));
+    copy(batches[i], buffer);
   });
 }
 

@@ -7,12 +7,14 @@
 #include <memory>
 #include <sstream>
 
+#include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 #include <boost/filesystem/operations.hpp>
 
+#include "disk/block_writer.hpp"
 #include "disk/bootloader.hpp"
 #include "disk/copy.hpp"
 #include "disk/esp.hpp"
@@ -106,10 +108,12 @@ bool is_full(const fs::path& folder) {
 
 class DiskWriter {
  public:
-  DiskWriter(const DiskSpec& spec, const ChainContent& chain, Events& events, ImageHash* hash)
-      : spec_(spec), chain_(chain), events_(events), hash_(hash), identity_(spec.name), kernel_(find_kernel(chain)) {}
+  DiskWriter(const DiskSpec& spec, const ChainContent& chain, Events& events)
+      : spec_(spec), chain_(chain), events_(events), identity_(spec.name), kernel_(find_kernel(chain)) {}
 
-  DiskResult write(const fs::path& target) {
+  // What describes the content (tables, file systems, bootloaders) is written into a sparse file of its own at first,
+  // while the content is copied; then what of it is new to the image goes there.
+  DiskResult write(const fs::path& target, StartImage* start) {
     const SystemSpec system{spec_, chain_, identity_, kernel_,
                             carries_bootloader(chain_) ? BootMenu::bls : BootMenu::syslinux};
     const Scratch scratch(target);
@@ -117,18 +121,20 @@ class DiskWriter {
     const FileSystemPlan root = plan(make_root_model(system));
     const Geometry geometry = choose_geometry(root);
 
-    AtomicFile image(target);
-    if (::ftruncate(image.fd(), static_cast<off_t>(geometry.disk_bytes)) != 0) {
-      throw_errno("sizing", target.string(), errno);
-    }
-    if (hash_ != nullptr) hash_->follow(image.temporary_path(), geometry.disk_bytes);
-    write_gpt(image.temporary_path(), geometry, identity_);
+    if (start != nullptr && start->state.blocks.size_bytes() != geometry.disk_bytes) start = nullptr;
+    DiskResult result{geometry.disk_bytes, 0, {{}, BlockHashes(geometry.disk_bytes)}};
+    if (start != nullptr) result.state = std::move(start->state);
+    const auto image = start_image(start, target, geometry.disk_bytes);
+    BlockWriter blocks(image->fd(), result.state.blocks);
+    const Tables tables(scratch.path() / "tables", geometry.disk_bytes);
+    write_gpt(tables.path, geometry, identity_);
     const Firmware firmware = firmware_later.get();
     const FileSystemPlan boot = plan(make_boot_model(system, firmware.bootloader.boot));
-    write_firmware(image, firmware);
-    write_file_systems(image, geometry, root, boot);
-    image.commit();
-    return {geometry.disk_bytes, used_blocks_ * block_bytes};
+    write_firmware(tables, firmware);
+    result.used_bytes = write_file_systems(tables, geometry, {root, boot}, blocks, result.state.content);
+    put_around(result.state.content, tables.path, blocks);
+    image->commit();
+    return result;
   }
 
  private:
@@ -137,6 +143,28 @@ class DiskWriter {
     Bootloader bootloader;
     fs::path esp;
   };
+
+  // The sparse file that gets everything but content.
+  struct Tables {
+    Tables(fs::path file, std::uint64_t size_bytes)
+        : path(std::move(file)), fd(open_file(path, O_RDWR | O_CREAT | O_EXCL)) {
+      if (::ftruncate(fd.get(), static_cast<off_t>(size_bytes)) != 0) throw_errno("sizing", path.string(), errno);
+    }
+    fs::path path;
+    Fd fd;
+  };
+
+  static std::unique_ptr<AtomicFile> start_image(const StartImage* start, const fs::path& target,
+                                                 std::uint64_t disk_bytes) {
+    if (start != nullptr && start->is_spare) return std::make_unique<AtomicFile>(target, start->path);
+    auto image = std::make_unique<AtomicFile>(target);
+    if (start != nullptr) {
+      copy_content(open_file(start->path, O_RDONLY).get(), image->fd(), start->path.string(), target.string());
+    } else if (::ftruncate(image->fd(), static_cast<off_t>(disk_bytes)) != 0) {
+      throw_errno("sizing", target.string(), errno);
+    }
+    return image;
+  }
 
   Firmware make_firmware(const fs::path& scratch) const {
     try {
@@ -154,13 +182,13 @@ class DiskWriter {
     return firmware;
   }
 
-  void write_firmware(const AtomicFile& image, const Firmware& firmware) {
+  void write_firmware(const Tables& tables, const Firmware& firmware) {
     if (firmware.bootloader.core_image.empty()) {
       events_.note("the commit has no GRUB for BIOS: this disk boots by UEFI only");
     }
-    write_all_at(image.fd(), firmware.bootloader.boot_code, 0, "disk image");
-    write_all_at(image.fd(), firmware.bootloader.core_image, bios_place.offset_bytes, "disk image");
-    copy_into(firmware.esp, image.fd(), esp_place.offset_bytes);
+    write_all_at(tables.fd.get(), firmware.bootloader.boot_code, 0, tables.path.string());
+    write_all_at(tables.fd.get(), firmware.bootloader.core_image, bios_place.offset_bytes, tables.path.string());
+    copy_into(firmware.esp, tables.fd.get(), esp_place.offset_bytes);
   }
 
   Geometry choose_geometry(const FileSystemPlan& root) const {
@@ -175,62 +203,60 @@ class DiskWriter {
     Layout layout;
   };
 
-  Open open(const AtomicFile& image, const Partition& place, const FileSystemPlan& plan, std::uint32_t journal_blocks,
+  Open open(const Tables& tables, const Partition& place, const FileSystemPlan& plan, std::uint32_t journal_blocks,
             const std::string& label) {
     const bool is_root = label == "root";
     Open result;
-    result.ext4 = std::make_unique<Ext4>(
-        Ext4Options{image.temporary_path(), place.offset_bytes, place.size_bytes, label,
-                    is_root ? identity_.root_filesystem : identity_.boot_filesystem,
-                    is_root ? identity_.root_hash_seed : identity_.boot_hash_seed, journal_blocks});
+    result.ext4 = std::make_unique<Ext4>(Ext4Options{tables.path, place.offset_bytes, place.size_bytes, label,
+                                                     is_root ? identity_.root_filesystem : identity_.boot_filesystem,
+                                                     is_root ? identity_.root_hash_seed : identity_.boot_hash_seed,
+                                                     journal_blocks});
     result.layout = make_layout(plan.model, plan.needs_xattr_block, result.ext4->free_segments());
     return result;
   }
 
-  void settle(ImageHash::Writer writer, std::uint64_t end_bytes) {
-    if (hash_ != nullptr) hash_->settle(writer, end_bytes);
-  }
+  struct Plans {
+    const FileSystemPlan& root;
+    const FileSystemPlan& boot;
+  };
 
-  // Content is copied by other threads while this one writes what describes it: in the order of the disk, for the hash.
-  void write_file_systems(const AtomicFile& image, const Geometry& geometry, const FileSystemPlan& root,
-                          const FileSystemPlan& boot) {
-    Open root_open = open(image, geometry.root, root, root_journal_blocks, "root");
-    Open boot_open = open(image, geometry.boot, boot, boot_journal_blocks, "boot");
-    ContentCopier copier(chain_, image.fd());
-    copier.add(root.model, root_open.layout, geometry.root.offset_bytes);
-    copier.add(boot.model, boot_open.layout, geometry.boot.offset_bytes);
-    auto content = std::async(std::launch::async, [&] {
-      copier.run(copy_threads, [&](std::uint64_t end) { settle(ImageHash::Writer::content, end); });
-    });
-    boot_open.ext4->write(boot.model, boot_open.layout, boot.xattrs);
-    boot_open.ext4->close();
-    settle(ImageHash::Writer::metadata, geometry.root.offset_bytes);
-    root_open.ext4->write(root.model, root_open.layout, root.xattrs);
-    root_open.ext4->close();
-    settle(ImageHash::Writer::metadata, geometry.disk_bytes);
-    while (content.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
+  // Content is copied by other threads while this one writes what describes it. `content` is what the image has, and
+  // then what it has now. Returns the bytes used of the root file system.
+  std::uint64_t write_file_systems(const Tables& tables, const Geometry& geometry, const Plans& plans,
+                                   BlockWriter& image, std::vector<ContentPiece>& content) {
+    Open root = open(tables, geometry.root, plans.root, root_journal_blocks, "root");
+    Open boot = open(tables, geometry.boot, plans.boot, boot_journal_blocks, "boot");
+    ContentCopier copier(chain_, image);
+    copier.add(plans.root.model, root.layout, geometry.root.offset_bytes);
+    copier.add(plans.boot.model, boot.layout, geometry.boot.offset_bytes);
+    std::vector<ContentPiece> planned = copier.plan();
+    auto copying = std::async(std::launch::async, [&] { copier.run(copy_threads, content); });
+    boot.ext4->write(plans.boot.model, boot.layout, plans.boot.xattrs);
+    boot.ext4->close();
+    root.ext4->write(plans.root.model, root.layout, plans.root.xattrs);
+    root.ext4->close();
+    while (copying.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
       events_.progress("disk", copier.done_bytes(), copier.total_bytes(), "bytes");
     }
-    content.get();
-    used_blocks_ = root_open.layout.used_blocks;
+    copying.get();
+    content = std::move(planned);
+    return root.layout.used_blocks * block_bytes;
   }
 
   const DiskSpec& spec_;
   const ChainContent& chain_;
   Events& events_;
-  ImageHash* hash_;
   Identity identity_;
   Kernel kernel_;
-  std::uint64_t used_blocks_ = 0;
 };
 
 }  // namespace
 
 DiskResult write_raw_disk(const DiskSpec& spec, const ChainContent& chain, const fs::path& target, Events& events,
-                          ImageHash* hash) {
+                          StartImage* start) {
   return with_context(fmt::format("writing the disk '{}'", target.string()), [&] {
     check_spec(spec);
-    return DiskWriter(spec, chain, events, hash).write(fs::absolute(target));
+    return DiskWriter(spec, chain, events).write(fs::absolute(target), start);
   });
 }
 

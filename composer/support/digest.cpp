@@ -15,15 +15,27 @@
 
 namespace compose {
 
+namespace {
+
+// Looked up once: OpenSSL takes longer for that than for hashing a block of a disk.
+const EVP_MD* algorithm() {
+  static const Handle<EVP_MD, EVP_MD_free> sha256(EVP_MD_fetch(nullptr, "SHA256", nullptr));
+  return sha256.get();
+}
+
+void start(EVP_MD_CTX* context) {
+  if (EVP_DigestInit_ex(context, algorithm(), nullptr) != 1) {
+    throw Error(ErrorKind::failed, "SHA-256 is not available in this OpenSSL");
+  }
+}
+
+}  // namespace
+
 struct Sha256::State {
   Handle<EVP_MD_CTX, EVP_MD_CTX_free> context{EVP_MD_CTX_new()};
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) {
-  if (EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) != 1) {
-    throw Error(ErrorKind::failed, "SHA-256 is not available in this OpenSSL");
-  }
-}
+Sha256::Sha256() : state_(std::make_unique<State>()) { start(state_->context.get()); }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
@@ -42,6 +54,15 @@ Sha256Bytes Sha256::finish() {
   Sha256Bytes bytes{};
   EVP_DigestFinal_ex(state_->context.get(), bytes.data(), nullptr);
   return bytes;
+}
+
+Sha256Bytes sha256(std::span<const unsigned char> bytes) {
+  thread_local const Handle<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
+  start(context.get());
+  EVP_DigestUpdate(context.get(), bytes.data(), bytes.size());
+  Sha256Bytes digest{};
+  EVP_DigestFinal_ex(context.get(), digest.data(), nullptr);
+  return digest;
 }
 
 std::string to_hex(std::span<const unsigned char> bytes) {

@@ -32,6 +32,9 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
+// Of bytes that are all there. Meant for many small pieces.
+Sha256Bytes sha256(std::span<const unsigned char> bytes);
+
 // Lower-case hexadecimal.
 std::string to_hex(std::span<const unsigned char> bytes);
 

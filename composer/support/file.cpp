@@ -1,9 +1,12 @@
 #include "support/file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +72,13 @@ AtomicFile::AtomicFile(fs::path target, mode_t mode)
   if (::fchmod(fd_.get(), mode) != 0) throw_errno("setting the mode of", temporary_.string(), errno);
 }
 
+AtomicFile::AtomicFile(fs::path target, const fs::path& start)
+    : target_(std::move(target)),
+      temporary_(target_.parent_path() / fmt::format(".{}.partial", target_.filename().string())) {
+  if (::rename(start.c_str(), temporary_.c_str()) != 0) throw_errno("renaming", start.string(), errno);
+  fd_ = open_file(temporary_, O_RDWR);
+}
+
 AtomicFile::~AtomicFile() {
   if (fd_) ::unlink(temporary_.c_str());
 }
@@ -77,6 +87,41 @@ void AtomicFile::commit() {
   if (::fsync(fd_.get()) != 0) throw_errno("writing", temporary_.string(), errno);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) throw_errno("renaming to", target_.string(), errno);
   fd_ = Fd();
+}
+
+namespace {
+
+// At most `bytes` from one place to the same one; how many it were. -1 and errno, as system calls have it.
+ssize_t copy_some(int from, int to, off_t at, std::size_t bytes) {
+  off_t source = at;
+  off_t target = at;
+  const ssize_t copied = ::copy_file_range(from, &source, to, &target, bytes, 0);
+  if (copied >= 0 || errno == ENOSPC || errno == EIO || errno == EDQUOT || errno == EINTR) return copied;
+  std::string buffer(std::min<std::size_t>(bytes, 1U << 20U), '\0');  // this file system cannot
+  const ssize_t count = ::pread(from, buffer.data(), buffer.size(), at);
+  return count <= 0 ? count : ::pwrite(to, buffer.data(), static_cast<std::size_t>(count), at);
+}
+
+}  // namespace
+
+void copy_content(int from, int to, std::string_view from_name, std::string_view to_name) {
+  if (::ioctl(to, FICLONE, from) == 0) return;
+  const off_t end = ::lseek(from, 0, SEEK_END);
+  if (end < 0) throw_errno("reading", from_name, errno);
+  if (::ftruncate(to, end) != 0) throw_errno("sizing", to_name, errno);
+  for (off_t at = 0; at < end;) {
+    at = ::lseek(from, at, SEEK_DATA);
+    if (at < 0 && errno == ENXIO) return;
+    const off_t hole = at < 0 ? at : ::lseek(from, at, SEEK_HOLE);
+    if (hole < 0) throw_errno("reading", from_name, errno);
+    while (at < hole) {
+      const ssize_t count = copy_some(from, to, at, static_cast<std::size_t>(hole - at));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) throw_errno("writing", to_name, errno);
+      if (count == 0) throw_errno("reading", from_name, EIO);
+      at += count;
+    }
+  }
 }
 
 namespace {

@@ -31,6 +31,8 @@ void write_file_atomically(const fs::path& path, std::string_view data, mode_t m
 class AtomicFile {
  public:
   explicit AtomicFile(fs::path target, mode_t mode = 0644);
+  // Begins with the file `start` of the same file system, which loses its own name by that. Throws Error(failed).
+  AtomicFile(fs::path target, const fs::path& start);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -44,6 +46,10 @@ class AtomicFile {
   fs::path temporary_;
   Fd fd_;
 };
+
+// Makes the empty file `to` a copy of `from`, holes included, sharing the blocks where the file system can. The names
+// are for error texts. Throws Error(failed).
+void copy_content(int from, int to, std::string_view from_name, std::string_view to_name);
 
 // Removes what stands at `path`, if anything, a folder with all that is in it, also where its owner (we) has no right
 // to read a folder: overlayfs leaves one of mode 000. Throws Error(failed).

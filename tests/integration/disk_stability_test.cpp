@@ -7,7 +7,9 @@
 
 #include "disk/disk.hpp"
 #include "disk/gpt.hpp"
+#include "disk/image_state.hpp"
 #include "ostree/content.hpp"
+#include "support/digest.hpp"
 #include "support/disk_blocks.hpp"
 #include "support/os_fixture.hpp"
 #include "support/process.hpp"
@@ -34,12 +36,13 @@ class Versions {
           fill_plain_files(tree, 3000);
         },
         {}, os_metadata("base"));
-    write("before.raw", {});
+    state_ = write("before.raw", {}).state;
   }
 
   // Each version is a chain base ▸ agent ▸ overlay, as the program makes it.
   Differences against_first(const Variant& variant) {
     write("after.raw", variant);
+    check_differences_alone(variant);
     const fs::path before = repository_.folder() / "before.raw";
     const fs::path after = repository_.folder() / "after.raw";
     REQUIRE(fs::file_size(before) == fs::file_size(after));
@@ -51,7 +54,27 @@ class Versions {
   }
 
  private:
-  void write(const std::string& name, const Variant& variant) {
+  // What is written as differences from the first version, into a copy and into its own file, is what is written anew.
+  void check_differences_alone(const Variant& variant) {
+    const std::string expected = sha256_of_file(repository_.folder() / "after.raw");
+    fs::copy_file(repository_.folder() / "before.raw", repository_.folder() / "spare.raw");
+    for (const bool is_spare : {false, true}) {
+      StartImage start{repository_.folder() / (is_spare ? "spare.raw" : "before.raw"), copy_of(state_), is_spare};
+      const DiskResult result = write("differences.raw", variant, &start);
+      CHECK(sha256_of_file(repository_.folder() / "differences.raw") == expected);
+      CHECK(result.state.blocks.fsverity() == fsverity_of(repository_.folder() / "after.raw"));
+    }
+    CHECK_FALSE(fs::exists(repository_.folder() / "spare.raw"));
+  }
+
+  static ImageState copy_of(const ImageState& state) { return decode(encode(state)).value(); }
+
+  static std::string fsverity_of(const fs::path& file) {
+    const ProcessResult result = run({"fsverity", "digest", file.string()});
+    return result.out.substr(0, result.out.find(' '));
+  }
+
+  DiskResult write(const std::string& name, const Variant& variant, StartImage* start = nullptr) {
     const std::string agent = repository_.commit(
         [&](ostree::Tree& tree) {
           tree.put_file("/usr/lib/agent/agent.tar", os_file(), noise(variant.agent_bytes, variant.agent_seed));
@@ -74,12 +97,13 @@ class Versions {
     spec.stateroot = "stability";
     spec.ref = "stability/x86_64";
     const auto events = make_null_events();
-    write_raw_disk(spec, ostree::read_chain(repository_.get(), {base_, agent, overlay}), repository_.folder() / name,
-                   *events);
+    return write_raw_disk(spec, ostree::read_chain(repository_.get(), {base_, agent, overlay}),
+                          repository_.folder() / name, *events, start);
   }
 
   ScratchRepository repository_;
   std::string base_;
+  ImageState state_;
 };
 
 void show(const char* what, const Differences& found) {

@@ -35,6 +35,14 @@ TEST_CASE("a sparse file hashes like the bytes that a reader sees, wherever its 
   CHECK(sha256_of_file(file) == sha256_hex(std::string(3U << 20U, '\0')));
 }
 
+TEST_CASE("many small pieces hash like one at a time") {
+  for (const std::string& piece : {std::string(), std::string("abc"), std::string(4096, 'x')}) {
+    const auto* bytes = static_cast<const unsigned char*>(static_cast<const void*>(piece.data()));
+    const Sha256Bytes digest = sha256({bytes, piece.size()});
+    CHECK(to_hex(digest) == sha256_hex(piece));
+  }
+}
+
 TEST_CASE("a checksum is 64 lower-case hexadecimal characters") {
   CHECK(is_sha256_hex(sha256_hex("x")));
   CHECK_FALSE(is_sha256_hex(std::string(64, 'g')));

@@ -1,0 +1,33 @@
+#pragma once
+// What is known of an image that was written: enough to write the next one by its differences, without reading it.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "disk/block_hashes.hpp"
+
+namespace compose::disk {
+
+// Bytes of a file's content and their place. What is behind them in their last block is zeros.
+struct ContentPiece {
+  std::uint64_t disk_offset = 0;
+  std::uint64_t file_offset = 0;
+  std::uint64_t bytes = 0;
+  Sha256Bytes content{};  // the object's checksum; of a file without object, the SHA-256 of its bytes
+  bool operator==(const ContentPiece&) const = default;
+};
+
+struct ImageState {
+  std::vector<ContentPiece> content;  // in the order of the disk
+  BlockHashes blocks{0};
+};
+
+// For a file on this host, not for other ones.
+std::string encode(const ImageState& state);
+// Nothing, if this is not what encode() made.
+std::optional<ImageState> decode(std::string_view bytes);
+
+}  // namespace compose::disk
