@@ -18,6 +18,9 @@ options = { privileged = false }
 [[overlay]]
 path = ")" SOURCE_DIR R"(/tests/boot/volume"
 
+[[test.command]]
+run = "docker inspect --format '{{.AppArmorProfile}}' ecs-agent | grep -qx ecs-agent-default"
+
 [disk]
 formats = ["raw"]
 

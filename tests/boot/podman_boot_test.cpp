@@ -14,6 +14,9 @@ ref  = "debian-atomic/12/x86_64/demo-podman"
 runtime = "podman"
 options = { block-instance-metadata = true }
 
+[[test.command]]
+run = "podman inspect --format '{{.AppArmorProfile}}' ecs-agent | grep -qx ecs-agent-default"
+
 [disk]
 formats = ["raw"]
 )";
