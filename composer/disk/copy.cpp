@@ -127,27 +127,45 @@ void copy_into(const fs::path& file, int image_fd, std::uint64_t offset_bytes) {
 
 namespace {
 
-// Of [begin, end), which holds no content.
-void put_gap(const Fd& around, const fs::path& name, std::uint64_t begin, std::uint64_t end, BlockWriter& image) {
-  std::string buffer(buffer_bytes, '\0');
-  while (begin < end) {
-    const off_t found = ::lseek(around.get(), static_cast<off_t>(begin), SEEK_DATA);
-    if (found < 0 && errno != ENXIO) throw_errno("reading", name.string(), errno);
-    const std::uint64_t data = found < 0 ? end : static_cast<std::uint64_t>(found) / block_bytes * block_bytes;
-    if (data > begin) image.clear(begin, std::min(data, end));
-    if (data >= end) return;
-    begin = std::max(begin, data);
-    const off_t hole = ::lseek(around.get(), found, SEEK_HOLE);
-    if (hole < 0) throw_errno("reading", name.string(), errno);
-    const std::uint64_t data_end = std::min(blocks_of(static_cast<std::uint64_t>(hole)) * block_bytes, end);
-    while (begin < data_end) {
-      const std::span<char> piece(buffer.data(), std::min(data_end - begin, buffer_bytes));
-      read_at(around.get(), piece, begin, name);
-      image.put(begin, piece);
-      begin += piece.size();
+// Puts parts of a file into an image, at the same places.
+class Around {
+ public:
+  Around(const fs::path& path, BlockWriter& image) : path_(path), fd_(open_file(path, O_RDONLY)), image_(image) {}
+
+  // What is between the two places.
+  void put(std::uint64_t begin, std::uint64_t end) {
+    while (begin < end) {
+      const std::uint64_t data = std::min(next(SEEK_DATA, begin, end) / block_bytes * block_bytes, end);
+      if (data > begin) image_.clear(begin, data);
+      begin = std::max(begin, data);
+      if (begin == end) return;
+      const std::uint64_t hole = blocks_of(next(SEEK_HOLE, begin, end)) * block_bytes;
+      put_data(begin, std::min(hole, end));
+      begin = std::min(hole, end);
     }
   }
-}
+
+ private:
+  // Where data or a hole begins, `end` if that is behind the file's last.
+  std::uint64_t next(int whence, std::uint64_t begin, std::uint64_t end) const {
+    const off_t found = ::lseek(fd_.get(), static_cast<off_t>(begin), whence);
+    if (found < 0 && errno != ENXIO) throw_errno("reading", path_.string(), errno);
+    return found < 0 ? end : static_cast<std::uint64_t>(found);
+  }
+
+  void put_data(std::uint64_t begin, std::uint64_t end) {
+    for (std::uint64_t at = begin; at < end; at += buffer_.size()) {
+      const std::span<char> piece(buffer_.data(), std::min(end - at, buffer_bytes));
+      if (read_at(fd_.get(), piece, at, path_) != piece.size()) throw_errno("reading", path_.string(), EIO);
+      image_.put(at, piece);
+    }
+  }
+
+  const fs::path& path_;
+  Fd fd_;
+  BlockWriter& image_;
+  std::string buffer_ = std::string(buffer_bytes, '\0');
+};
 
 Sha256Bytes content_of(const Node& node) {
   if (node.object == nullptr) return Sha256().update(node.data).finish();
@@ -157,13 +175,13 @@ Sha256Bytes content_of(const Node& node) {
 }  // namespace
 
 void put_around(const std::vector<ContentPiece>& content, const fs::path& around, BlockWriter& image) {
-  const Fd fd = open_file(around, O_RDONLY);
+  Around file(around, image);
   std::uint64_t begin = 0;
   for (const ContentPiece& piece : content) {
-    put_gap(fd, around, begin, piece.disk_offset, image);
+    file.put(begin, piece.disk_offset);
     begin = piece.disk_offset + blocks_of(piece.bytes) * block_bytes;
   }
-  put_gap(fd, around, begin, fs::file_size(around), image);
+  file.put(begin, fs::file_size(around));
 }
 
 void ContentCopier::add(const Model& model, const Layout& layout, std::uint64_t offset_bytes) {
