@@ -1,5 +1,7 @@
 #include "build/disks.hpp"
 
+#include <future>
+
 #include <fmt/format.h>
 #include <boost/algorithm/string/join.hpp>
 #include <boost/filesystem/operations.hpp>
@@ -59,6 +61,8 @@ class Record {
 std::string write_raw(const recipe::Recipe& recipe, const std::vector<LayerReport>& layers, Workspace& workspace,
                       layers::Context& context, const fs::path& target) {
   Stage stage(context.events, "disk", target.filename().string());
+  const KeptImage kept(workspace.disks(), recipe.name);
+  auto start_later = std::async(std::launch::async, [&] { return kept.start(target); });
   std::vector<std::string> commits;
   commits.reserve(layers.size());
   for (const auto& layer : layers) commits.push_back(layer.commit);
@@ -71,8 +75,7 @@ std::string write_raw(const recipe::Recipe& recipe, const std::vector<LayerRepor
   spec.kargs = recipe.disk.kargs;
   spec.size_bytes = recipe.disk.size_bytes;
   spec.label = context.labels.load(context.repository, layers.back().commit, context.scratch);
-  const KeptImage kept(workspace.disks(), recipe.name);
-  auto start = kept.start(target);
+  auto start = start_later.get();
   kept.spare(target);
   const disk::DiskResult result = disk::write_raw_disk(spec, chain, target, context.events, start ? &*start : nullptr);
   kept.remember(target, result.state);

@@ -1,5 +1,8 @@
 #include "build/kept_image.hpp"
 
+#include <cerrno>
+#include <fstream>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,22 +18,26 @@ namespace {
 
 constexpr std::uint64_t largest_state_bytes = 4ULL << 30U;
 
-// A state's file: a line for the image's path, one for its fingerprint, and what is known.
-struct Known {
-  fs::path image;
+// A state's file begins with a line for the image's path and one for its fingerprint; then comes what is known.
+struct Subject {
+  std::string image;
   std::string fingerprint;
-  disk::ImageState state;
+
+  bool is_there_unchanged() const { return !fingerprint.empty() && build::fingerprint(image) == fingerprint; }
 };
 
-std::optional<Known> read_state(const fs::path& file) {
-  if (!fs::exists(file)) return std::nullopt;
+Subject subject_of(const fs::path& state) {
+  Subject subject;
+  std::ifstream lines(state.string());
+  std::getline(lines, subject.image) && std::getline(lines, subject.fingerprint);
+  return subject;
+}
+
+std::optional<disk::ImageState> read_state(const fs::path& file, const Subject& subject) {
   const std::string bytes = read_file(file, largest_state_bytes);
-  const std::size_t first = bytes.find('\n');
-  const std::size_t second = first == std::string::npos ? first : bytes.find('\n', first + 1);
-  if (second == std::string::npos) return std::nullopt;
-  auto state = disk::decode(std::string_view(bytes).substr(second + 1));
-  if (!state) return std::nullopt;
-  return Known{bytes.substr(0, first), bytes.substr(first + 1, second - first - 1), std::move(*state)};
+  const std::size_t header = subject.image.size() + subject.fingerprint.size() + 2;
+  if (bytes.size() < header) return std::nullopt;
+  return disk::decode(std::string_view(bytes).substr(header));
 }
 
 bool same_file_system(const fs::path& a, const fs::path& b) {
@@ -68,23 +75,25 @@ std::optional<disk::StartImage> KeptImage::start(const fs::path& target) const {
   if (auto spare = spare_for(target.parent_path())) return spare;
   ::unlink(spare_.c_str());
   ::unlink(spare_state_.c_str());
-  auto last = read_state(state_);
-  const bool is_there = last && fingerprint(last->image) == last->fingerprint;
-  if (!is_there || !same_file_system(last->image, target.parent_path())) return std::nullopt;
-  return disk::StartImage{last->image, std::move(last->state), false};
+  const Subject last = subject_of(state_);
+  if (!last.is_there_unchanged() || !same_file_system(last.image, target.parent_path())) return std::nullopt;
+  auto state = read_state(state_, last);
+  if (!state) return std::nullopt;
+  return disk::StartImage{last.image, std::move(*state), false};
 }
 
 std::optional<disk::StartImage> KeptImage::spare_for(const fs::path& folder) const {
   if (!same_file_system(spare_, folder) || !is_ours_alone(spare_)) return std::nullopt;
-  auto known = read_state(spare_state_);
-  if (!known || fingerprint(spare_) != known->fingerprint) return std::nullopt;
-  if (::rename(spare_.c_str(), taken_.c_str()) != 0) return std::nullopt;
-  return disk::StartImage{taken_, std::move(known->state), true};
+  const Subject subject = subject_of(spare_state_);
+  if (fingerprint(spare_) != subject.fingerprint) return std::nullopt;
+  auto state = read_state(spare_state_, subject);
+  if (!state || ::rename(spare_.c_str(), taken_.c_str()) != 0) return std::nullopt;
+  return disk::StartImage{taken_, std::move(*state), true};
 }
 
 void KeptImage::spare(const fs::path& target) const {
-  const auto last = read_state(state_);
-  if (!last || last->image != target || fingerprint(target) != last->fingerprint) return;
+  const Subject last = subject_of(state_);
+  if (last.image != target.string() || !last.is_there_unchanged()) return;
   ::unlink(spare_.c_str());
   ::unlink(spare_state_.c_str());
   // Without a second name for it (another file system) there is no spare.
@@ -92,8 +101,12 @@ void KeptImage::spare(const fs::path& target) const {
 }
 
 void KeptImage::remember(const fs::path& target, const disk::ImageState& state) const {
-  write_file_atomically(
-      state_, fmt::format("{}\n{}\n", target.string(), fingerprint(target).value_or("")) + disk::encode(state));
+  // Not waiting for the disk: what a power failure leaves of it is seen to be no state.
+  const fs::path partial = state_.string() + ".partial";
+  const Fd fd = open_file(partial, O_WRONLY | O_CREAT | O_TRUNC);
+  write_all(fd.get(), fmt::format("{}\n{}\n", target.string(), fingerprint(target).value_or("")), partial.string());
+  write_all(fd.get(), disk::encode(state), partial.string());
+  if (::rename(partial.c_str(), state_.c_str()) != 0) throw_errno("renaming", partial.string(), errno);
 }
 
 }  // namespace compose::build

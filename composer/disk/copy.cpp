@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <span>
 
 #include <fcntl.h>
@@ -102,12 +103,47 @@ std::vector<BlockRun> find_runs(const fs::path& file, std::uint64_t size_bytes) 
   return finder.finish();
 }
 
-std::vector<std::vector<BlockRun>> find_runs(const ChainContent& chain) {
+namespace {
+
+// By content, of the files that would have to be read. Runs of a file never touch: what does was one.
+std::map<Sha256Bytes, std::vector<BlockRun>> known_runs(const ChainContent& chain,
+                                                        const std::vector<ContentPiece>& known) {
+  std::map<Sha256Bytes, std::vector<BlockRun>> runs;
+  for (const FileObject& file : chain.files) {
+    if (file.size_bytes >= smallest_scanned_bytes) runs.try_emplace(parse_sha256(file.checksum).value());
+  }
+  for (const ContentPiece& piece : known) {
+    const auto found = runs.find(piece.content);
+    if (found != runs.end()) found->second.push_back({piece.file_offset / block_bytes, blocks_of(piece.bytes)});
+  }
+  for (auto& [content, pieces] : runs) {
+    std::sort(pieces.begin(), pieces.end(), [](const BlockRun& a, const BlockRun& b) { return a.first < b.first; });
+    std::vector<BlockRun> merged;
+    for (const BlockRun& piece : pieces) {
+      if (!merged.empty() && piece.first <= merged.back().first + merged.back().count) {
+        merged.back().count = std::max(merged.back().count, piece.first + piece.count - merged.back().first);
+      } else {
+        merged.push_back(piece);
+      }
+    }
+    pieces = std::move(merged);
+  }
+  return runs;
+}
+
+}  // namespace
+
+std::vector<std::vector<BlockRun>> find_runs(const ChainContent& chain, const std::vector<ContentPiece>& known) {
   constexpr unsigned threads = 2;
+  const auto from_known = known_runs(chain, known);
   std::vector<std::vector<BlockRun>> runs(chain.files.size());
   for_each_in_parallel(runs.size(), threads, [&](std::size_t i) {
     const FileObject& file = chain.files[i];
-    if (file.symlink_target.empty()) runs[i] = find_runs(chain.path_of(file), file.size_bytes);
+    if (!file.symlink_target.empty()) return;
+    const bool is_large = file.size_bytes >= smallest_scanned_bytes;
+    const auto found = is_large ? from_known.find(parse_sha256(file.checksum).value()) : from_known.end();
+    const bool is_known = found != from_known.end() && !found->second.empty();
+    runs[i] = is_known ? found->second : find_runs(chain.path_of(file), file.size_bytes);
   });
   return runs;
 }

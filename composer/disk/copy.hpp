@@ -18,8 +18,9 @@ namespace compose::disk {
 // file of 1 MiB or more). Depends on the content alone, never on how the file is stored.
 std::vector<BlockRun> find_runs(const fs::path& file, std::uint64_t size_bytes);
 
-// Of each of the chain's files; nothing of symbolic links.
-std::vector<std::vector<BlockRun>> find_runs(const ChainContent& chain);
+// Of each of the chain's files; nothing of symbolic links. What an image has of a file (`known`) tells it without
+// reading.
+std::vector<std::vector<BlockRun>> find_runs(const ChainContent& chain, const std::vector<ContentPiece>& known);
 
 // Copies a file's content to `offset_bytes` of the image, leaving out long runs of zeros.
 void copy_into(const fs::path& file, int image_fd, std::uint64_t offset_bytes);

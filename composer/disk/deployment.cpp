@@ -43,10 +43,11 @@ void use_object(Node& node, const FileObject& object, std::vector<BlockRun> runs
 }
 
 DeploymentBuilder::DeploymentBuilder(Model& model, const ChainContent& chain,
+                                     const std::vector<std::vector<BlockRun>>& runs,
                                      const std::array<NodeId, 256>& object_directories, const FileMeta& metadata_meta)
     : model_(model),
       chain_(chain),
-      runs_(find_runs(chain)),
+      runs_(runs),
       used_files_(chain.files.size()),
       used_metadata_(chain.metadata.size()),
       visited_trees_(chain.trees.size()) {

@@ -21,9 +21,9 @@ void use_object(Node& node, const FileObject& object, std::vector<BlockRun> runs
 class DeploymentBuilder {
  public:
   // Adds all objects of the chain to `object_directories` (objects/00 to objects/ff): those that the last commit needs,
-  // and places for the others. Reads large objects once, to find their holes. Both references must outlive the builder.
-  DeploymentBuilder(Model& model, const ChainContent& chain, const std::array<NodeId, 256>& object_directories,
-                    const FileMeta& metadata_meta);
+  // and places for the others. `runs` are those of the chain's files. The references must outlive the builder.
+  DeploymentBuilder(Model& model, const ChainContent& chain, const std::vector<std::vector<BlockRun>>& runs,
+                    const std::array<NodeId, 256>& object_directories, const FileMeta& metadata_meta);
 
   // Adds the last commit's tree as directory `name`, with /etc copied from /usr/etc. Returns the directory.
   // Throws Error(input) when the commit has an /etc beside, or instead of, /usr/etc.
@@ -55,8 +55,8 @@ class DeploymentBuilder {
 
   Model& model_;
   const ChainContent& chain_;
-  const std::vector<std::vector<BlockRun>> runs_;  // by index into chain.files
-  std::vector<NodeId> file_nodes_;                 // by index into chain.files
+  const std::vector<std::vector<BlockRun>>& runs_;  // by index into chain.files
+  std::vector<NodeId> file_nodes_;                  // by index into chain.files
   std::vector<bool> used_files_;
   std::vector<bool> used_metadata_;
   std::vector<bool> visited_trees_;

@@ -114,8 +114,10 @@ class DiskWriter {
   // What describes the content (tables, file systems, bootloaders) is written into a sparse file of its own at first,
   // while the content is copied; then what of it is new to the image goes there.
   DiskResult write(const fs::path& target, StartImage* start) {
-    const SystemSpec system{spec_, chain_, identity_, kernel_,
-                            carries_bootloader(chain_) ? BootMenu::bls : BootMenu::syslinux};
+    const std::vector<std::vector<BlockRun>> runs =
+        find_runs(chain_, start != nullptr ? start->state.content : std::vector<ContentPiece>());
+    const SystemSpec system{spec_,   chain_, identity_,
+                            kernel_, runs,   carries_bootloader(chain_) ? BootMenu::bls : BootMenu::syslinux};
     const Scratch scratch(target);
     auto firmware_later = std::async(std::launch::async, [&] { return make_firmware(scratch.path()); });
     const FileSystemPlan root = plan(make_root_model(system));

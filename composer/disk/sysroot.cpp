@@ -137,7 +137,7 @@ class RootBuilder {
     model_.fix_entries(objects_);
     // Labels are looked up once: the policy knows no single objects.
     const FileMeta object_meta = meta("/ostree/repo/objects/00/object.dirtree", file_mode);
-    deployment_.emplace(model_, system_.chain, directories, object_meta);
+    deployment_.emplace(model_, system_.chain, system_.runs, directories, object_meta);
   }
 
   void add_deployment(NodeId deployments) {

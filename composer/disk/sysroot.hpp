@@ -31,6 +31,7 @@ struct SystemSpec {
   const ChainContent& chain;
   const Identity& identity;
   const Kernel& kernel;
+  const std::vector<std::vector<BlockRun>>& runs;  // of the chain's files
   BootMenu menu = BootMenu::syslinux;
 };
 

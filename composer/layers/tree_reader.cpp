@@ -19,9 +19,8 @@ agent::TreeEntry OstreeReader::look(const std::string& path) const {
 }
 
 std::vector<std::string> OstreeReader::names_in(const std::string& directory) const {
-  std::vector<std::string> names;
-  for (const auto& [name, kind] : tree_.list(directory)) names.push_back(name);
-  return names;
+  const std::set<std::string> names = tree_.names(directory);
+  return {names.begin(), names.end()};
 }
 
 }  // namespace compose::layers

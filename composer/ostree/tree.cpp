@@ -173,6 +173,21 @@ std::optional<Node> Tree::lookup(const std::string& path) const {
   return node;
 }
 
+std::set<std::string> Tree::names(const std::string& path) const {
+  const auto parts = split_path(path);
+  const MutableTree directory = state_->directory(parts, parts.size());
+  std::set<std::string> names;
+  if (!directory) return names;
+  for (GHashTable* table :
+       {ostree_mutable_tree_get_subdirs(directory.get()), ostree_mutable_tree_get_files(directory.get())}) {
+    GHashTableIter iter;
+    gpointer name = nullptr;
+    g_hash_table_iter_init(&iter, table);
+    while (g_hash_table_iter_next(&iter, &name, nullptr) != FALSE) names.insert(static_cast<const char*>(name));
+  }
+  return names;
+}
+
 std::map<std::string, NodeKind> Tree::list(const std::string& path) const {
   const auto parts = split_path(path);
   const MutableTree directory = state_->directory(parts, parts.size());

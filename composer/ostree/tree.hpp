@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,8 @@ class Tree {
   // What stands at `path` ("/" is the root); symbolic links are not followed.
   std::optional<Node> lookup(const std::string& path) const;
   // Names in the directory, sorted; empty when it is none.
+  std::set<std::string> names(const std::string& path) const;
+  // And what each is, for which its object is read.
   std::map<std::string, NodeKind> list(const std::string& path) const;
   // Content of a regular file; follows no links. Throws Error(failed) when it is absent or larger than the limit.
   std::string read(const std::string& path, std::uint64_t limit_bytes = 16U << 20U) const;

@@ -59,5 +59,35 @@ TEST_CASE("a file in very many pieces loses its shortest holes") {
   CHECK(!runs.empty());
 }
 
+TEST_CASE("what an image has of a file tells its holes without the file") {
+  const TemporaryDirectory folder(fs::temp_directory_path());
+  std::string content(5 * mib, 'x');
+  content.replace(2 * mib + 4096, 500'000, std::string(500'000, '\0'));
+  ChainContent chain;
+  chain.repository = folder.path();
+  chain.files.push_back({std::string(62, 'a') + "01", {}, content.size(), {}, 0});
+  chain.files.push_back({std::string(62, 'a') + "02", {}, 2 * mib, {}, 0});
+  for (const FileObject& file : chain.files) {
+    fs::create_directories(chain.path_of(file).parent_path());
+    write_file_atomically(chain.path_of(file), content.substr(0, file.size_bytes));
+  }
+  const auto read = find_runs(chain, {});
+  REQUIRE(read[0].size() == 2);
+
+  // Two copies, in pieces, the later part first.
+  const Sha256Bytes sum = parse_sha256(chain.files[0].checksum).value();
+  std::vector<ContentPiece> known;
+  for (const std::uint64_t place : {500 * mib, 100 * mib}) {
+    for (const BlockRun& run : read[0]) {
+      for (std::uint64_t at = run.first; at < run.first + run.count; at += 256) {
+        const std::uint64_t blocks = std::min<std::uint64_t>(256, run.first + run.count - at);
+        known.insert(known.begin(), {place + at * block_bytes, at * block_bytes, blocks * block_bytes, sum});
+      }
+    }
+  }
+  write_file_atomically(chain.path_of(chain.files[0]), "not read");
+  CHECK(find_runs(chain, known) == read);
+}
+
 }  // namespace
 }  // namespace compose::disk
