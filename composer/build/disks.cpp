@@ -41,8 +41,8 @@ class Record {
     const std::string& name = disk.string();
     if (!json_.is_object() || !json_.contains("disks") || !json_["disks"].contains(name)) return std::nullopt;
     const auto& entry = json_["disks"][name];
-    if (fingerprint(disk) != entry.value("fingerprint", "")) return std::nullopt;
-    return entry.value("digest", "");
+    if (!entry.contains("digest") || fingerprint(disk) != entry.value("fingerprint", "")) return std::nullopt;
+    return entry["digest"].get<std::string>();
   }
 
   void remember(const DiskReport& disk) {

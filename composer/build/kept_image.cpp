@@ -1,6 +1,7 @@
 #include "build/kept_image.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <fstream>
 
 #include <fcntl.h>
@@ -51,6 +52,7 @@ bool is_ours_alone(const fs::path& file) {
   struct stat info {};
   const Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!fd || ::fstat(fd.get(), &info) != 0 || info.st_nlink != 1) return false;
+  ::fcntl(fd.get(), F_SETSIG, SIGURG);  // ignored; SIGIO, of somebody who opens it just now, would end this program
   if (::fcntl(fd.get(), F_SETLEASE, F_WRLCK) != 0) return false;
   ::fcntl(fd.get(), F_SETLEASE, F_UNLCK);
   return true;
@@ -101,6 +103,7 @@ void KeptImage::spare(const fs::path& target) const {
 }
 
 void KeptImage::remember(const fs::path& target, const disk::ImageState& state) const {
+  ::unlink(taken_.c_str());  // where the new image had another size
   // Not waiting for the disk: what a power failure leaves of it is seen to be no state.
   const fs::path partial = state_.string() + ".partial";
   const Fd fd = open_file(partial, O_WRONLY | O_CREAT | O_TRUNC);
