@@ -37,7 +37,7 @@ TEST_CASE("an empty file and one of nothing but a hole are copied too") {
   }
 }
 
-TEST_CASE("a file may begin as another one, which loses its name; the target is as it was until the end") {
+TEST_CASE("a file may begin as another one, which loses its name, and the target is as it was until the end") {
   const TemporaryDirectory folder(fs::temp_directory_path());
   const fs::path target = folder.path() / "target";
   write_file_atomically(target, "old");
