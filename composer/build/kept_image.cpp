@@ -106,9 +106,12 @@ void KeptImage::remember(const fs::path& target, const disk::ImageState& state) 
   ::unlink(taken_.c_str());  // where the new image had another size
   // Not waiting for the disk: what a power failure leaves of it is seen to be no state.
   const fs::path partial = state_.string() + ".partial";
-  const Fd fd = open_file(partial, O_WRONLY | O_CREAT | O_TRUNC);
-  write_all(fd.get(), fmt::format("{}\n{}\n", target.string(), fingerprint(target).value_or("")), partial.string());
-  write_all(fd.get(), disk::encode(state), partial.string());
+  std::ofstream file(partial.string(), std::ios::binary);
+  file << target.string() << '\n' << fingerprint(target).value_or("") << '\n';
+  disk::encode(state,
+               [&](std::string_view bytes) { file.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
+  file.close();
+  if (!file) throw_errno("writing", partial.string(), errno);
   if (::rename(partial.c_str(), state_.c_str()) != 0) throw_errno("renaming", partial.string(), errno);
 }
 

@@ -41,10 +41,10 @@ Sha256Bytes hash_descriptor(std::uint64_t size_bytes, const Sha256Bytes& root) {
   return sha256(descriptor);
 }
 
-void append_number(std::string& bytes, std::uint64_t number) {
-  std::array<char, sizeof(number)> raw{};
-  std::memcpy(raw.data(), &number, sizeof(number));
-  bytes.append(raw.data(), raw.size());
+template <typename Value>
+std::string_view bytes_of(const Value& value) {
+  const void* raw = &value;
+  return {static_cast<const char*>(raw), sizeof(value)};
 }
 
 bool take_number(std::string_view& bytes, std::uint64_t& number) {
@@ -112,14 +112,15 @@ std::string BlockHashes::fsverity() const {
   return "sha256:" + to_hex(hash_descriptor(size_bytes_, level.empty() ? Sha256Bytes{} : level.front()));
 }
 
-void BlockHashes::append_to(std::string& bytes) const {
-  append_number(bytes, size_bytes_);
-  append_number(bytes, static_cast<std::uint64_t>(
-                           std::count_if(groups_.begin(), groups_.end(), [](const auto& group) { return !!group; })));
-  for (std::size_t i = 0; i < groups_.size(); ++i) {
+void BlockHashes::write(const std::function<void(std::string_view)>& put) const {
+  const std::uint64_t count =
+      groups_.size() - static_cast<std::size_t>(std::count(groups_.begin(), groups_.end(), nullptr));
+  put(bytes_of(size_bytes_));
+  put(bytes_of(count));
+  for (std::uint64_t i = 0; i < groups_.size(); ++i) {
     if (!groups_[i]) continue;
-    append_number(bytes, i);
-    for (const Sha256Bytes& hash : *groups_[i]) bytes.append(hash.begin(), hash.end());
+    put(bytes_of(i));
+    put(bytes_of(*groups_[i]));
   }
 }
 

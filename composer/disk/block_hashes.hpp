@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,9 +33,9 @@ class BlockHashes {
   // "sha256:" and 64 hexadecimal characters.
   std::string fsverity() const;
 
-  // For a file of our own: what is not zero.
-  void append_to(std::string& bytes) const;
-  // Takes what append_to() made off the front of `bytes`; false when that is not there.
+  // For a file of our own: what is not zero, piece by piece.
+  void write(const std::function<void(std::string_view)>& put) const;
+  // Takes what write() gave off the front of `bytes`; false when that is not there.
   bool take_from(std::string_view& bytes);
 
  private:

@@ -16,14 +16,18 @@ std::string_view digest_of(const Sha256Bytes& bytes) {
 
 }  // namespace
 
-std::string encode(const ImageState& state) {
-  std::string bytes;
-  state.blocks.append_to(bytes);
+void encode(const ImageState& state, const std::function<void(std::string_view)>& put) {
+  Sha256 sum;
+  const auto put_and_sum = [&](std::string_view bytes) {
+    sum.update(bytes);
+    put(bytes);
+  };
+  state.blocks.write(put_and_sum);
   const auto content = std::as_bytes(std::span(state.content));
   const void* raw = content.data();
-  bytes.append(static_cast<const char*>(raw), content.size());
-  const Sha256Bytes sum = Sha256().update(bytes).finish();
-  return bytes.append(digest_of(sum));
+  put_and_sum({static_cast<const char*>(raw), content.size()});
+  const Sha256Bytes digest = sum.finish();
+  put(digest_of(digest));
 }
 
 std::optional<ImageState> decode(std::string_view bytes) {

@@ -2,8 +2,8 @@
 // What is known of an image that was written: enough to write the next one by its differences, without reading it.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,9 +25,9 @@ struct ImageState {
   BlockHashes blocks{0};
 };
 
-// For a file on this host, not for other ones.
-std::string encode(const ImageState& state);
-// Nothing, if this is not what encode() made.
+// Gives a file's bytes piece by piece: for this host, not for other ones.
+void encode(const ImageState& state, const std::function<void(std::string_view)>& put);
+// Nothing, if these are not the bytes that encode() gave.
 std::optional<ImageState> decode(std::string_view bytes);
 
 }  // namespace compose::disk

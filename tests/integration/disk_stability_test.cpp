@@ -67,7 +67,11 @@ class Versions {
     CHECK_FALSE(fs::exists(repository_.folder() / "spare.raw"));
   }
 
-  static ImageState copy_of(const ImageState& state) { return decode(encode(state)).value(); }
+  static ImageState copy_of(const ImageState& state) {
+    std::string bytes;
+    encode(state, [&](std::string_view piece) { bytes += piece; });
+    return decode(bytes).value();
+  }
 
   static std::string fsverity_of(const fs::path& file) {
     const ProcessResult result = run({"fsverity", "digest", file.string()});

@@ -14,8 +14,14 @@ ImageState example() {
   return state;
 }
 
+std::string encoded(const ImageState& state) {
+  std::string bytes;
+  encode(state, [&](std::string_view piece) { bytes += piece; });
+  return bytes;
+}
+
 TEST_CASE("what is known of an image comes back as it was") {
-  const auto back = decode(encode(example()));
+  const auto back = decode(encoded(example()));
   REQUIRE(back);
   CHECK(back->content == example().content);
   CHECK(back->blocks.fsverity() == example().blocks.fsverity());
@@ -23,7 +29,7 @@ TEST_CASE("what is known of an image comes back as it was") {
 }
 
 TEST_CASE("what is cut off, longer or changed anywhere is not taken for what is known of an image") {
-  const std::string bytes = encode(example());
+  const std::string bytes = encoded(example());
   for (std::size_t size = 0; size < bytes.size(); size += 97) CHECK_FALSE(decode(bytes.substr(0, size)));
   CHECK_FALSE(decode(bytes + "x"));
   for (std::size_t at = 0; at < bytes.size(); at += 61) {
